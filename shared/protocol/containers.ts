@@ -1,0 +1,412 @@
+/** Containers: what one is made from, what is told of it, and the verbs. */
+import { type Static, Type } from 'typebox'
+import { closed, ContainerId, ContainerParams, Empty, PlatformText, StringMap, Timestamp } from './common.ts'
+import { route } from './route.ts'
+
+const Path = Type.String({ minLength: 1, maxLength: 4096 })
+const Words = Type.Array(Type.String({ maxLength: 131072 }), { maxItems: 10000 })
+
+/** Limits that the kernel keeps, by cgroup. Absent means no limit. */
+export const Resources = closed({
+  memoryBytes: Type.Optional(Type.Integer({ minimum: 0 })),
+  /** Memory and swap together; -1 is no limit on swap. */
+  memorySwapBytes: Type.Optional(Type.Integer({ minimum: -1 })),
+  /** Processors in units of 10⁻⁹: 1.5 processors are 1 500 000 000. */
+  nanoCpus: Type.Optional(Type.Integer({ minimum: 0 })),
+  cpuShares: Type.Optional(Type.Integer({ minimum: 0, maximum: 262144 })),
+  cpusetCpus: Type.Optional(Type.String({ maxLength: 1000 })),
+  /** -1 and 0 are no limit. */
+  pidsLimit: Type.Optional(Type.Integer({ minimum: -1 })),
+  blkioWeight: Type.Optional(Type.Integer({ minimum: 0, maximum: 1000 })),
+})
+export type Resources = Static<typeof Resources>
+
+export const Mount = closed({
+  type: Type.Union([Type.Literal('bind'), Type.Literal('tmpfs')]),
+  /** On the daemon's machine; of `bind` only. */
+  source: Type.Optional(Path),
+  target: Path,
+  readOnly: Type.Optional(Type.Boolean()),
+  propagation: Type.Optional(
+    Type.Union([
+      Type.Literal('private'),
+      Type.Literal('rprivate'),
+      Type.Literal('shared'),
+      Type.Literal('rshared'),
+      Type.Literal('slave'),
+      Type.Literal('rslave'),
+    ]),
+  ),
+  /** A bind of the directory alone, without the mounts below it. */
+  nonRecursive: Type.Optional(Type.Boolean()),
+  tmpfsSizeBytes: Type.Optional(Type.Integer({ minimum: 0 })),
+  tmpfsMode: Type.Optional(Type.Integer({ minimum: 0, maximum: 0o7777 })),
+})
+export type Mount = Static<typeof Mount>
+
+/** How a container is to run. Everything but `image` may be left out of a request; the daemon writes the defaults in. */
+const runFields = {
+  /** Words after the entrypoint; instead of the image's Cmd. */
+  command: Type.Optional(Words),
+  /** Instead of the image's Entrypoint; an empty list removes it. */
+  entrypoint: Type.Optional(Words),
+  /** `KEY=value`. */
+  env: Words,
+  workingDir: Type.Optional(Path),
+  /** `user[:group]`, names or numbers. */
+  user: Type.Optional(Type.String({ maxLength: 256 })),
+  groupAdd: Words,
+  hostname: Type.Optional(Type.String({ maxLength: 64 })),
+  readOnly: Type.Boolean(),
+  tmpfs: Type.Array(closed({ target: Path, options: Type.String({ maxLength: 4096 }) })),
+  mounts: Type.Array(Mount, { maxItems: 1000 }),
+  capAdd: Words,
+  capDrop: Words,
+  privileged: Type.Boolean(),
+  securityOpt: closed({
+    noNewPrivileges: Type.Optional(Type.Boolean()),
+    /** `unconfined`, or a profile in Docker's format. */
+    seccomp: Type.Optional(
+      Type.Union([Type.Literal('unconfined'), Type.Record(Type.String(), Type.Unknown())]),
+    ),
+    /** A loaded profile's name, or `unconfined`. */
+    apparmor: Type.Optional(Type.String({ maxLength: 256 })),
+  }),
+  resources: Resources,
+  devices: Type.Array(
+    closed({ hostPath: Path, containerPath: Path, permissions: Type.String({ pattern: '^[rwm]{1,3}$' }) }),
+  ),
+  ulimits: Type.Array(
+    closed({ name: Type.String({ maxLength: 32 }), soft: Type.Integer(), hard: Type.Integer() }),
+  ),
+  sysctls: StringMap,
+  shmSizeBytes: Type.Optional(Type.Integer({ minimum: 0 })),
+  init: Type.Boolean(),
+  terminal: Type.Boolean(),
+  /** Whether stdin stays open. */
+  stdin: Type.Boolean(),
+  network: Type.Union([Type.Literal('none'), Type.Literal('host')]),
+  oomScoreAdj: Type.Optional(Type.Integer({ minimum: -1000, maximum: 1000 })),
+  /** `name:address`. */
+  extraHosts: Words,
+  dns: Words,
+  labels: StringMap,
+  stopSignal: Type.Optional(Type.String({ maxLength: 32 })),
+  stopTimeoutSeconds: Type.Optional(Type.Integer({ minimum: -1 })),
+  autoRemove: Type.Boolean(),
+  /** The name of a configured runtime. */
+  runtime: Type.Optional(Type.String({ maxLength: 64 })),
+}
+
+/** A container's options as its record holds them: complete. */
+export const ContainerOptions = closed(runFields)
+export type ContainerOptions = Static<typeof ContainerOptions>
+
+/** What a request for a new container may say. */
+export const CreateBody = closed({
+  ...Type.Partial(Type.Object(runFields)).properties,
+  image: Type.String({ minLength: 1, maxLength: 4096 }),
+  name: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
+  platform: Type.Optional(PlatformText),
+  pull: Type.Optional(Type.Union([Type.Literal('missing'), Type.Literal('always'), Type.Literal('never')])),
+})
+export type CreateBody = Static<typeof CreateBody>
+
+const Size = closed({
+  columns: Type.Integer({ minimum: 0, maximum: 65535 }),
+  rows: Type.Integer({ minimum: 0, maximum: 65535 }),
+})
+
+export const State = Type.Union([
+  Type.Literal('created'),
+  Type.Literal('starting'),
+  Type.Literal('running'),
+  Type.Literal('paused'),
+  Type.Literal('stopping'),
+  Type.Literal('exited'),
+  Type.Literal('lost'),
+  Type.Literal('removing'),
+])
+export type State = Static<typeof State>
+
+export const Port = closed({
+  containerPort: Type.Integer(),
+  protocol: Type.String(),
+  hostAddress: Type.Optional(Type.String()),
+  hostPort: Type.Optional(Type.Integer()),
+})
+
+/** A container's run, now or last. `exitStatus` is true or null, never invented; 128 + signal when a signal ended it. */
+const Task = closed({
+  state: State,
+  pid: Type.Union([Type.Integer(), Type.Null()]),
+  startedAt: Type.Union([Timestamp, Type.Null()]),
+  finishedAt: Type.Union([Timestamp, Type.Null()]),
+  exitStatus: Type.Union([Type.Integer(), Type.Null()]),
+  exitSignal: Type.Union([Type.Integer(), Type.Null()]),
+  oomKilled: Type.Boolean(),
+  /** Why the last start failed or the outcome is unknown. */
+  error: Type.Union([Type.String(), Type.Null()]),
+})
+
+export const ContainerSummary = closed({
+  id: Type.String(),
+  name: Type.String(),
+  image: Type.String(),
+  imageId: Type.String(),
+  /** The words of process 1. */
+  args: Type.Array(Type.String()),
+  createdAt: Timestamp,
+  task: Task,
+  ports: Type.Array(Port),
+  labels: StringMap,
+  mounts: Type.Array(Type.String()),
+  network: Type.String(),
+  runtime: Type.String(),
+})
+export type ContainerSummary = Static<typeof ContainerSummary>
+
+export const ContainerDetails = closed({
+  id: Type.String(),
+  name: Type.String(),
+  createdAt: Timestamp,
+  task: Task,
+  image: closed({
+    /** The name it was asked for by. */
+    reference: Type.String(),
+    /** The digest of the image's config. */
+    id: Type.String(),
+    manifestDigest: Type.String(),
+    platform: Type.String(),
+  }),
+  /** What runs, after the image's defaults were applied. */
+  process: closed({
+    args: Type.Array(Type.String()),
+    env: Type.Array(Type.String()),
+    workingDir: Type.String(),
+    user: Type.String(),
+  }),
+  options: ContainerOptions,
+  runtime: Type.String(),
+  snapshotter: Type.String(),
+  paths: closed({ directory: Type.String(), bundle: Type.String(), log: Type.String() }),
+})
+export type ContainerDetails = Static<typeof ContainerDetails>
+
+const flag = Type.Optional(Type.Boolean())
+
+export const ExecBody = closed({
+  command: Type.Array(Type.String({ maxLength: 131072 }), { minItems: 1, maxItems: 10000 }),
+  env: Type.Optional(Words),
+  user: Type.Optional(Type.String({ maxLength: 256 })),
+  workingDir: Type.Optional(Path),
+  privileged: flag,
+  terminal: flag,
+  stdin: flag,
+  size: Type.Optional(Size),
+})
+export type ExecBody = Static<typeof ExecBody>
+
+export const containerRoutes = {
+  'container.create': route({
+    id: 'container.create',
+    summary: 'Create a container; with ?start=true, run it in the background',
+    query: closed({ start: flag }),
+    body: CreateBody,
+    reply: 'lines',
+    result: ContainerId,
+  }),
+  'container.run': route({
+    id: 'container.run',
+    summary: 'Create, start and attach: one exchange. Progress comes as event frames, then output, then exit',
+    body: closed({
+      create: CreateBody,
+      attach: Type.Optional(closed({ stdin: flag, output: flag })),
+      size: Type.Optional(Size),
+    }),
+    reply: 'upgrade',
+  }),
+  'container.list': route({
+    id: 'container.list',
+    summary: 'List containers, newest first',
+    query: closed({
+      all: flag,
+      limit: Type.Optional(Type.Integer({ minimum: 1 })),
+      /** `key=value`, as Docker's: id, name, label, status, exited, ancestor, before, since. */
+      filter: Type.Optional(Type.Array(Type.String({ maxLength: 1000 }), { maxItems: 100 })),
+    }),
+    reply: 'json',
+    result: Type.Array(ContainerSummary),
+  }),
+  'container.inspect': route({
+    id: 'container.inspect',
+    summary: 'Everything that is known of a container',
+    params: ContainerParams,
+    reply: 'json',
+    result: ContainerDetails,
+  }),
+  'container.remove': route({
+    id: 'container.remove',
+    summary: 'Remove a container, its writable layer and its log',
+    params: ContainerParams,
+    query: closed({ force: flag, volumes: flag }),
+    reply: 'json',
+    result: ContainerId,
+  }),
+  'container.start': route({
+    id: 'container.start',
+    summary: 'Start a container in the background',
+    params: ContainerParams,
+    body: Empty,
+    reply: 'json',
+    result: ContainerId,
+  }),
+  'container.start-attached': route({
+    id: 'container.start-attached',
+    summary: 'Start a container with this connection attached to it from its first byte',
+    params: ContainerParams,
+    body: closed({ stdin: flag, size: Type.Optional(Size) }),
+    reply: 'upgrade',
+  }),
+  'container.stop': route({
+    id: 'container.stop',
+    summary: 'Ask the process to end, then kill it',
+    params: ContainerParams,
+    body: closed({
+      timeoutSeconds: Type.Optional(Type.Integer({ minimum: -1 })),
+      signal: Type.Optional(Type.String({ maxLength: 32 })),
+    }),
+    reply: 'json',
+    result: ContainerId,
+  }),
+  'container.restart': route({
+    id: 'container.restart',
+    summary: 'Stop and start',
+    params: ContainerParams,
+    body: closed({
+      timeoutSeconds: Type.Optional(Type.Integer({ minimum: -1 })),
+      signal: Type.Optional(Type.String({ maxLength: 32 })),
+    }),
+    reply: 'json',
+    result: ContainerId,
+  }),
+  'container.kill': route({
+    id: 'container.kill',
+    summary: 'Send a signal to process 1',
+    params: ContainerParams,
+    body: closed({ signal: Type.Optional(Type.String({ maxLength: 32 })) }),
+    reply: 'json',
+    result: ContainerId,
+  }),
+  'container.pause': route({
+    id: 'container.pause',
+    summary: 'Freeze all processes of a container',
+    params: ContainerParams,
+    body: Empty,
+    reply: 'json',
+    result: ContainerId,
+  }),
+  'container.unpause': route({
+    id: 'container.unpause',
+    summary: 'Let frozen processes go on',
+    params: ContainerParams,
+    body: Empty,
+    reply: 'json',
+    result: ContainerId,
+  }),
+  'container.wait': route({
+    id: 'container.wait',
+    summary: 'Answer when the container has ended, with its exit status',
+    params: ContainerParams,
+    query: closed({
+      condition: Type.Optional(
+        Type.Union([Type.Literal('not-running'), Type.Literal('next-exit'), Type.Literal('removed')]),
+      ),
+    }),
+    reply: 'json',
+    result: closed({ exitStatus: Type.Union([Type.Integer(), Type.Null()]) }),
+  }),
+  'container.rename': route({
+    id: 'container.rename',
+    summary: 'Give a container another name',
+    params: ContainerParams,
+    body: closed({ name: Type.String({ minLength: 1, maxLength: 255 }) }),
+    reply: 'json',
+    result: ContainerId,
+  }),
+  'container.update': route({
+    id: 'container.update',
+    summary: 'Change the limits of a container, running or not',
+    params: ContainerParams,
+    body: closed({ resources: Resources }),
+    reply: 'json',
+    result: ContainerId,
+  }),
+  'container.top': route({
+    id: 'container.top',
+    summary: 'The processes of a container, read from /proc',
+    params: ContainerParams,
+    reply: 'json',
+    result: closed({
+      processes: Type.Array(
+        closed({
+          /** On the daemon's machine. */
+          pid: Type.Integer(),
+          parentPid: Type.Integer(),
+          uid: Type.Integer(),
+          user: Type.String(),
+          startedAt: Timestamp,
+          cpuSeconds: Type.Number(),
+          residentBytes: Type.Integer(),
+          terminal: Type.String(),
+          command: Type.String(),
+        }),
+      ),
+    }),
+  }),
+  'container.ports': route({
+    id: 'container.ports',
+    summary: 'The published ports of a container',
+    params: ContainerParams,
+    reply: 'json',
+    result: Type.Array(Port),
+  }),
+  'container.logs': route({
+    id: 'container.logs',
+    summary: 'What the container wrote, as frames of stdout and stderr',
+    params: ContainerParams,
+    query: closed({
+      follow: flag,
+      stdout: flag,
+      stderr: flag,
+      timestamps: flag,
+      /** Lines from the end; absent means all. */
+      tail: Type.Optional(Type.Integer({ minimum: 0 })),
+      since: Type.Optional(Timestamp),
+      until: Type.Optional(Timestamp),
+    }),
+    reply: 'frames',
+  }),
+  'container.attach': route({
+    id: 'container.attach',
+    summary: 'Join the streams of a running container',
+    params: ContainerParams,
+    body: closed({ stdin: flag, output: flag, size: Type.Optional(Size) }),
+    reply: 'upgrade',
+  }),
+  'container.exec': route({
+    id: 'container.exec',
+    summary: 'Run another process in a running container, attached',
+    params: ContainerParams,
+    body: ExecBody,
+    reply: 'upgrade',
+  }),
+  'container.exec-detached': route({
+    id: 'container.exec-detached',
+    summary: 'Run another process in a running container, in the background',
+    params: ContainerParams,
+    body: ExecBody,
+    reply: 'json',
+    result: closed({ pid: Type.Integer() }),
+  }),
+}

@@ -1,0 +1,16 @@
+/** The whole contract: every route by its id. */
+import { containerRoutes } from './containers.ts'
+import type { RouteId } from './endpoints.ts'
+import { imageRoutes } from './images.ts'
+import { operationRoutes } from './operations.ts'
+import type { Route } from './route.ts'
+import { systemRoutes } from './system.ts'
+
+export const routes = {
+  ...systemRoutes,
+  ...imageRoutes,
+  ...containerRoutes,
+  ...operationRoutes,
+} as const satisfies Record<RouteId, Route>
+
+export type Routes = typeof routes
