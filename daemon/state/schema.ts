@@ -1,0 +1,99 @@
+/** The database's schema as the list of steps that lead to it: append, never edit. Times are milliseconds since 1970. */
+
+export const migrations: readonly string[] = [
+  `
+  CREATE TABLE containers (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    image_id TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    -- what was decided at its creation, as JSON: see container/record.ts
+    record TEXT NOT NULL,
+    -- the task, now or last
+    state TEXT NOT NULL,
+    pid INTEGER,
+    pid_start INTEGER,
+    started_at INTEGER,
+    finished_at INTEGER,
+    exit_status INTEGER,
+    exit_signal INTEGER,
+    oom_killed INTEGER NOT NULL DEFAULT 0,
+    error TEXT
+  ) STRICT;
+  CREATE INDEX containers_by_image ON containers(image_id);
+
+  -- an image is its config's digest; what is needed of its documents is kept here, the bytes are content
+  CREATE TABLE images (
+    id TEXT PRIMARY KEY,
+    manifest_digest TEXT NOT NULL,
+    manifest_type TEXT NOT NULL,
+    platform TEXT NOT NULL,
+    created_at INTEGER,
+    added_at INTEGER NOT NULL
+  ) STRICT;
+
+  -- canonical name (docker.io/library/alpine:latest) to image; the digest it stood for at the registry
+  CREATE TABLE image_names (
+    name TEXT PRIMARY KEY,
+    image_id TEXT NOT NULL REFERENCES images(id),
+    target_digest TEXT NOT NULL,
+    updated_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX image_names_by_image ON image_names(image_id);
+
+  -- repository@digest by which an image was pulled
+  CREATE TABLE image_digests (
+    repository TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    image_id TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE,
+    PRIMARY KEY (repository, digest, image_id)
+  ) STRICT, WITHOUT ROWID;
+
+  -- an unpacked layer; its tree is in layers/<the first 28 hex digits of the chainID>
+  CREATE TABLE layers (
+    chain_id TEXT PRIMARY KEY,
+    diff_id TEXT NOT NULL,
+    parent TEXT REFERENCES layers(chain_id),
+    size_bytes INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE image_layers (
+    image_id TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    chain_id TEXT NOT NULL REFERENCES layers(chain_id),
+    -- the blob it came from
+    digest TEXT NOT NULL,
+    media_type TEXT NOT NULL,
+    blob_bytes INTEGER NOT NULL,
+    PRIMARY KEY (image_id, position)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX image_layers_by_chain ON image_layers(chain_id);
+  CREATE INDEX image_layers_by_digest ON image_layers(digest);
+
+  CREATE TABLE operations (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    target TEXT NOT NULL,
+    status TEXT NOT NULL,
+    started_at INTEGER NOT NULL,
+    duration_ms REAL,
+    error TEXT
+  ) STRICT;
+  CREATE INDEX operations_by_target ON operations(target, started_at);
+  CREATE INDEX operations_by_status ON operations(status);
+
+  CREATE TABLE steps (
+    operation_id TEXT NOT NULL REFERENCES operations(id) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    by TEXT NOT NULL,
+    shell TEXT,
+    undo TEXT,
+    status TEXT NOT NULL,
+    offset_ms REAL NOT NULL,
+    duration_ms REAL,
+    error TEXT,
+    PRIMARY KEY (operation_id, position)
+  ) STRICT, WITHOUT ROWID;
+  `,
+]
