@@ -2,9 +2,10 @@
 import { EventEmitter } from 'node:events'
 
 export type KagoEvent =
+  | { type: 'container'; action: 'exit'; id: string; status: number | null }
   | {
       type: 'container'
-      action: 'create' | 'start' | 'exit' | 'remove' | 'rename' | 'pause' | 'unpause' | 'update'
+      action: 'create' | 'start' | 'remove' | 'rename' | 'pause' | 'unpause' | 'update'
       id: string
     }
   | { type: 'image'; action: 'pull' | 'load' | 'tag' | 'untag' | 'remove'; name: string }

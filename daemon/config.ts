@@ -1,0 +1,132 @@
+/** The daemon's configuration: one JSON file, checked whole, with defaults for every key. */
+import { readFileSync } from 'node:fs'
+import { type Static, Type } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { KagoError } from '../shared/errors.ts'
+import { closed } from '../shared/protocol/common.ts'
+import { nearest } from '../shared/nearest.ts'
+
+const AbsolutePath = Type.String({ pattern: '^/' })
+
+/** `/etc/kago/kagod.json`. Every key may be left out. */
+export const ConfigFile = closed({
+  /** Where images, layers, containers and the database are. */
+  dataRoot: Type.Optional(AbsolutePath),
+  /** Where sockets and bundles are; emptied by a reboot. */
+  runRoot: Type.Optional(AbsolutePath),
+  /** The socket's path, and the group that may use it. */
+  socket: Type.Optional(AbsolutePath),
+  socketGroup: Type.Optional(Type.String({ minLength: 1 })),
+  logLevel: Type.Optional(
+    Type.Union([
+      Type.Literal('debug'),
+      Type.Literal('info'),
+      Type.Literal('warn'),
+      Type.Literal('error'),
+      Type.Literal('silent'),
+    ]),
+  ),
+  defaultRuntime: Type.Optional(Type.String({ minLength: 1 })),
+  /** Runtimes by name, beside the built-in `runc` and `unshare`. */
+  runtimes: Type.Optional(
+    Type.Record(
+      Type.String(),
+      closed({ path: Type.String({ minLength: 1 }), args: Type.Optional(Type.Array(Type.String())) }),
+    ),
+  ),
+  snapshotter: Type.Optional(
+    Type.Union([Type.Literal('auto'), Type.Literal('overlay'), Type.Literal('copy')]),
+  ),
+  /** Registries that may be spoken to without TLS: `host`, `host:port` or an address range. */
+  insecureRegistries: Type.Optional(Type.Array(Type.String({ minLength: 1 }))),
+  /** Per registry, the URLs that are asked before it. */
+  mirrors: Type.Optional(Type.Record(Type.String(), Type.Array(Type.String({ minLength: 1 })))),
+  /** Directory with `HOST[:PORT]/ca.crt`. */
+  certsDir: Type.Optional(AbsolutePath),
+  /** Of each container's log. */
+  logMaxBytes: Type.Optional(Type.Integer({ minimum: 4096 })),
+  logMaxFiles: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
+})
+export type ConfigFile = Static<typeof ConfigFile>
+
+export type Config = Required<ConfigFile> & {
+  /** The file it was read from. */
+  file: string
+}
+
+export const defaultConfigFile = '/etc/kago/kagod.json'
+
+const compiled = Compile(ConfigFile)
+
+/**
+ * Reads and checks the configuration. A missing file is an empty one, unless it was asked for by name.
+ * @throws invalid_argument naming the file and the key.
+ */
+export function readConfig(file: string | undefined, overrides: Partial<ConfigFile> = {}): Config {
+  const path = file ?? defaultConfigFile
+  const given = { ...parseConfig(path, readText(path, file !== undefined)), ...overrides }
+  const runRoot = given.runRoot ?? '/run/kago'
+  const config = {
+    dataRoot: given.dataRoot ?? '/var/lib/kago/v1',
+    runRoot,
+    socket: given.socket ?? `${runRoot}/kagod.sock`,
+    socketGroup: given.socketGroup ?? 'kago',
+    logLevel: given.logLevel ?? 'info',
+    defaultRuntime: given.defaultRuntime ?? 'runc',
+    runtimes: given.runtimes ?? {},
+    snapshotter: given.snapshotter ?? 'auto',
+    insecureRegistries: given.insecureRegistries ?? [],
+    mirrors: given.mirrors ?? {},
+    certsDir: given.certsDir ?? '/etc/kago/certs.d',
+    logMaxBytes: given.logMaxBytes ?? 10 * 1024 * 1024,
+    logMaxFiles: given.logMaxFiles ?? 3,
+    file: path,
+  }
+  const known = ['runc', 'unshare', ...Object.keys(config.runtimes)]
+  if (!known.includes(config.defaultRuntime)) {
+    throw new KagoError('invalid_argument', `${path}: defaultRuntime: no runtime is called ${config.defaultRuntime}`, {
+      hint: `known runtimes: ${known.join(', ')}`,
+    })
+  }
+  return config
+}
+
+function readText(path: string, isRequired: boolean): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if (!isRequired && error instanceof Error && 'code' in error && error.code === 'ENOENT') return '{}'
+    throw new KagoError('invalid_argument', `cannot read the configuration ${path}`, { cause: error })
+  }
+}
+
+function parseConfig(path: string, text: string): ConfigFile {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw new KagoError('invalid_argument', `${path} is not JSON: ${error instanceof Error ? error.message : ''}`)
+  }
+  if (compiled.Check(value)) return value
+  throw new KagoError('invalid_argument', `${path}: ${firstProblem(value)}`, {
+    hint: `known keys: ${Object.keys(ConfigFile.properties).join(', ')}`,
+  })
+}
+
+/** The first thing that is wrong, by the key's path: `logMaxFiles: must be <= 1000`. */
+function firstProblem(value: unknown): string {
+  const problems = compiled.Errors(value)
+  const unknown = problems.find((problem) => problem.keyword === 'additionalProperties')
+  if (unknown?.keyword === 'additionalProperties') {
+    const key = String(unknown.params.additionalProperties[0])
+    const suggestion = nearest(key, Object.keys(ConfigFile.properties))
+    return `unknown key ${[...pathOf(unknown.instancePath), key].join('.')}${suggestion ? ` (did you mean ${suggestion}?)` : ''}`
+  }
+  const [problem] = problems
+  if (problem === undefined) return 'does not fit the schema'
+  return `${pathOf(problem.instancePath).join('.') || 'the file'}: ${problem.message}`
+}
+
+function pathOf(pointer: string): string[] {
+  return pointer.split('/').slice(1)
+}

@@ -1,0 +1,28 @@
+/** What the verbs of a container work with. Made once, where the daemon is composed. */
+import type { Config } from '../config.ts'
+import type { EventBus } from '../events/bus.ts'
+import type { ImageContext } from '../image/context.ts'
+import type { OperationContext } from '../operation/operation.ts'
+import type { Paths } from '../paths.ts'
+import type { Runtimes } from '../runtime/runtimes.ts'
+import type { HostFacts } from '../runtime/spec.ts'
+import type { ContainerTable } from '../state/containers.ts'
+import type { Locks } from './locks.ts'
+import type { LiveTasks } from './task.ts'
+
+export interface ContainerContext extends OperationContext {
+  readonly config: Config
+  readonly paths: Paths
+  readonly containers: ContainerTable
+  /** The floor below: images, content, snapshots. */
+  readonly image: ImageContext
+  readonly runtimes: Runtimes
+  /** What the machine is, as far as a container's specification depends on it. */
+  readonly host: HostFacts
+  readonly events: EventBus
+  readonly tasks: LiveTasks
+  readonly locks: Locks
+  /** What goes on after a reply, by container. */
+  readonly cleanUps: Map<string, Promise<void>>
+}
+

@@ -1,0 +1,141 @@
+/** Makes a container: its image, its options, its writable layer, and last its name. */
+import { randomBytes } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { KagoError } from '../../shared/errors.ts'
+import type { CreateBody } from '../../shared/protocol/containers.ts'
+import type { Report } from '../../shared/protocol/progress.ts'
+import type { RegistryAuth } from '../image/context.ts'
+import { type EnsuredImage, ensureImage } from '../image/ensure.ts'
+import { type Operation, operate } from '../operation/operation.ts'
+import type { ContainerContext } from './context.ts'
+import { resolveOptions } from './create-options.ts'
+import { checkName, randomName } from './names.ts'
+import { type Container, type ContainerRecord, readContainer } from './record.ts'
+
+export interface CreateOptions {
+  credentials?: RegistryAuth | undefined
+  report: Report
+  signal: AbortSignal
+}
+
+export async function createContainer(
+  context: ContainerContext,
+  body: CreateBody,
+  options: CreateOptions,
+): Promise<Container> {
+  const image = await prepareImage(context, body, options)
+  return await operate(
+    context,
+    { kind: 'container.create', target: body.name ?? body.image, signal: options.signal },
+    (operation) => createSteps(context, operation, body, image, options.report),
+  )
+}
+
+/** The image, pulled if the request says so. An operation of its own: a pull outlives the container it was for. */
+export async function prepareImage(
+  context: ContainerContext,
+  body: CreateBody,
+  { credentials, report, signal }: CreateOptions,
+): Promise<EnsuredImage> {
+  if (body.name !== undefined) {
+    checkName(body.name)
+    refuseTakenName(context, body.name)
+  }
+  return await ensureImage(
+    context.image,
+    { reference: body.image, platform: body.platform, pull: body.pull ?? 'missing' },
+    { credentials, report, signal },
+  )
+}
+
+/** The steps of a creation, for the verbs that begin with one. */
+export async function createSteps(
+  context: ContainerContext,
+  operation: Operation,
+  body: CreateBody,
+  image: EnsuredImage,
+  report: Report,
+): Promise<Container> {
+  const { paths, config } = context
+  const id = randomBytes(32).toString('hex')
+  operation.setTarget(id)
+  const { options, process } = resolveOptions(body, image.config)
+  const runtime = options.runtime ?? config.defaultRuntime
+  context.runtimes.get(runtime)
+  const snapshotter = context.image.snapshotter
+  const record: ContainerRecord = {
+    image: {
+      reference: body.image,
+      id: image.row.id,
+      manifestDigest: image.row.manifestDigest,
+      platform: image.row.platform,
+    },
+    options,
+    process,
+    chainIds: image.chainIds,
+    runtime,
+    snapshotter: snapshotter.name,
+  }
+
+  const directory = paths.container(id)
+  await operation.step(
+    'make the writable layer',
+    {
+      by: 'mkdir(2)',
+      shell: `mkdir -p -m 0700 ${directory}/log ${directory}/upper ${directory}/work`,
+      undo: ['container.delete-files', id],
+    },
+    async () => {
+      await mkdir(directory, { mode: 0o700 })
+      await mkdir(paths.log(id), { mode: 0o700 })
+      await snapshotter.createWritable(directory, image.chainIds)
+    },
+  )
+
+  const container = await operation.step(
+    'write the record',
+    { by: 'kago.db', undo: ['container.forget', id] },
+    () => insertRecord(context, { id, name: body.name, record }),
+  )
+  report({ type: 'created', id, name: container.name, operation: operation.id })
+  context.events.publish({ type: 'container', action: 'create', id })
+  return container
+}
+
+function insertRecord(
+  context: ContainerContext,
+  { id, name, record }: { id: string; name: string | undefined; record: ContainerRecord },
+): Container {
+  // A container that is removed at its end need not outlive a power cut.
+  const durability = record.options.autoRemove ? 'quick' : 'durable'
+  for (let attempt = 0; attempt < 12; attempt++) {
+    const row = {
+      id,
+      name: name ?? randomName(attempt),
+      imageId: record.image.id,
+      createdAt: Date.now(),
+      record: JSON.stringify(record),
+      state: 'created',
+      pid: null,
+      pidStart: null,
+      startedAt: null,
+      finishedAt: null,
+      exitStatus: null,
+      exitSignal: null,
+      oomKilled: 0,
+      error: null,
+    } as const
+    if (context.containers.insert(row, durability)) return readContainer(row)
+    if (name !== undefined) refuseTakenName(context, name)
+  }
+  throw new KagoError('exhausted', 'no free name was found', { hint: 'choose one: --name NAME' })
+}
+
+function refuseTakenName({ containers }: ContainerContext, name: string): void {
+  const holder = containers.findByName(name)
+  if (holder === undefined) return
+  throw new KagoError('already_exists', `the name ${name} is taken by container ${holder.id.slice(0, 12)}`, {
+    hint: `choose another, or remove it: kago rm ${name}`,
+    details: { id: holder.id },
+  })
+}

@@ -1,0 +1,26 @@
+/** Everything that is known of a container. */
+import type { ContainerDetails } from '../../shared/protocol/containers.ts'
+import type { ContainerContext } from './context.ts'
+import { findContainer } from './find.ts'
+import { describeTask } from './list.ts'
+
+export function inspectContainer(context: ContainerContext, text: string): ContainerDetails {
+  const container = findContainer(context, text)
+  const { id, record } = container
+  return {
+    id,
+    name: container.name,
+    createdAt: new Date(container.createdAt).toISOString(),
+    task: describeTask(container),
+    image: record.image,
+    process: record.process,
+    options: record.options,
+    runtime: record.runtime,
+    snapshotter: record.snapshotter,
+    paths: {
+      directory: context.paths.container(id),
+      bundle: context.paths.bundle(id),
+      log: context.paths.log(id),
+    },
+  }
+}

@@ -1,0 +1,33 @@
+/** Sends a signal to a container's process 1. */
+import { KagoError } from '../../shared/errors.ts'
+import type { ContainerContext } from './context.ts'
+import { findContainer } from './find.ts'
+import type { Container } from './record.ts'
+import { normalizeSignal } from './signals.ts'
+import type { LiveTask } from './task.ts'
+
+/** @throws wrong_state if it does not run; invalid_argument for a signal that does not exist. */
+export async function killContainer(context: ContainerContext, text: string, signal = 'KILL'): Promise<Container> {
+  const container = findContainer(context, text)
+  const task = liveTask(context, container)
+  const name = normalizeSignal(signal)
+  await task.shim.signal(name)
+  // A frozen process gets its signals when it thaws: Docker's users wait for that in vain.
+  if (container.state === 'paused' && name === 'KILL') await thaw(context, container)
+  if (name === 'KILL') await task.ended
+  return container
+}
+
+/** The running task of a container. @throws wrong_state */
+export function liveTask(context: ContainerContext, container: Container): LiveTask {
+  const task = context.tasks.get(container.id)
+  if (task !== undefined) return task
+  throw new KagoError('wrong_state', `container ${container.name} is not running`, {
+    hint: `start it with: kago start ${container.name}`,
+    details: { state: container.state },
+  })
+}
+
+export async function thaw(context: ContainerContext, container: Container): Promise<void> {
+  await context.runtimes.get(container.record.runtime).resume(container.id)
+}

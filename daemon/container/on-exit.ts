@@ -1,0 +1,61 @@
+/** What happens when a container's process has ended: its status is recorded, then what it held is given back. */
+import { rm } from 'node:fs/promises'
+import type { ShimConnection, ShimExit } from '../shim/client.ts'
+import { cleanUp } from './clean-up.ts'
+import type { ContainerContext } from './context.ts'
+import { deleteFiles } from './delete-files.ts'
+import { isAlive, nextState } from './lifecycle.ts'
+import { readContainer } from './record.ts'
+
+/** Waits for the end of a task that runs; its `ended` settles once the end is recorded. */
+export function watchTask(context: ContainerContext, id: string, shim: ShimConnection): void {
+  const ended = shim.exited.then(
+    (exit) => recordExit(context, id, exit),
+    (error: unknown) => {
+      context.log.warn({ err: error, container: id }, 'the shim is gone, and with it the exit status')
+      recordExit(context, id, undefined)
+    },
+  )
+  context.tasks.set(id, { shim, ended })
+}
+
+/**
+ * Writes the end into the record: `exit` as the shim wrote it, or undefined if nobody knows.
+ * Deleting what is left goes on after it has returned.
+ */
+export function recordExit(context: ContainerContext, id: string, exit: ShimExit | undefined): void {
+  const { containers, tasks, events } = context
+  tasks.get(id)?.shim.close()
+  tasks.delete(id)
+  const row = containers.find(id)
+  if (row === undefined) return
+  const container = readContainer(row)
+  const { autoRemove } = container.record.options
+  if (isAlive(row.state)) {
+    containers.updateTask(
+      id,
+      {
+        state: nextState(row.name, row.state, exit === undefined ? 'lose' : 'exit'),
+        pid: null,
+        pidStart: null,
+        finishedAt: exit === undefined ? null : Date.parse(exit.exitedAt),
+        exitStatus: exit?.status ?? null,
+        exitSignal: exit?.signal ?? null,
+        oomKilled: context.host.wasOomKilled(id) ? 1 : 0,
+        error: exit === undefined ? 'its shim died: the exit status is unknown' : null,
+      },
+      'quick',
+    )
+  }
+  if (autoRemove) containers.remove(id, 'quick')
+  events.publish({ type: 'container', action: 'exit', id, status: exit?.status ?? null })
+  if (autoRemove) events.publish({ type: 'container', action: 'remove', id })
+  cleanUp(context, id, () => giveBack(context, id, container.record.runtime, autoRemove))
+}
+
+/** The runtime's state, the cgroup, the bundle; all files too if the container goes. */
+async function giveBack(context: ContainerContext, id: string, runtime: string, isRemoved: boolean): Promise<void> {
+  await context.runtimes.get(runtime).delete(id, { force: true })
+  await rm(context.paths.bundle(id), { recursive: true, force: true })
+  if (isRemoved) await deleteFiles(context, id)
+}

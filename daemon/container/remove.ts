@@ -1,0 +1,48 @@
+/** Removes a container: its record first, then its files. What the record no longer names, the next start sweeps. */
+import { KagoError } from '../../shared/errors.ts'
+import { operate } from '../operation/operation.ts'
+import { cleanedUp, cleanUp } from './clean-up.ts'
+import type { ContainerContext } from './context.ts'
+import { deleteFiles } from './delete-files.ts'
+import { findContainer } from './find.ts'
+import { thaw } from './kill.ts'
+import { isAlive, nextState } from './lifecycle.ts'
+import type { Container } from './record.ts'
+
+export async function removeContainer(
+  context: ContainerContext,
+  text: string,
+  { force = false }: { force?: boolean | undefined } = {},
+): Promise<Container> {
+  const { id } = findContainer(context, text)
+  return await context.locks.hold(id, async () => {
+    const container = findContainer(context, id)
+    if (!force) nextState(container.name, container.state, 'remove')
+    await operate(context, { kind: 'container.remove', target: id }, async (operation) => {
+      if (isAlive(container.state)) {
+        await operation.step('kill it', { by: 'kill(2)', shell: `kill -KILL ${container.pid}` }, () =>
+          endTask(context, container),
+        )
+      }
+      await operation.step('forget its record', { by: 'kago.db' }, () => {
+        context.containers.remove(id, 'durable')
+      })
+    })
+    await cleanedUp(context, id)
+    cleanUp(context, id, () => deleteFiles(context, id))
+    context.events.publish({ type: 'container', action: 'remove', id })
+    return container
+  })
+}
+
+async function endTask(context: ContainerContext, container: Container): Promise<void> {
+  const task = context.tasks.get(container.id)
+  if (task === undefined) {
+    throw new KagoError('wrong_state', `container ${container.name} is ${container.state} and has no task`, {
+      hint: 'try again',
+    })
+  }
+  await task.shim.signal('KILL')
+  if (container.state === 'paused') await thaw(context, container)
+  await task.ended
+}

@@ -1,0 +1,79 @@
+/** `kago run` and `kago start --attach`: one connection that sees everything from the pull to the exit. */
+import type { Duplex } from 'node:stream'
+import { toKagoError } from '../../shared/errors.ts'
+import type { CreateBody } from '../../shared/protocol/containers.ts'
+import { encodeFrame, frameTypes } from '../../shared/protocol/frames.ts'
+import type { RegistryAuth } from '../image/context.ts'
+import { type AttachedStream, serveTask } from './attach.ts'
+import type { ContainerContext } from './context.ts'
+import { findContainer } from './find.ts'
+import { nextState } from './lifecycle.ts'
+import { runContainer } from './run.ts'
+import { type StartedContainer, startContainer } from './start.ts'
+
+type Size = { columns: number; rows: number }
+
+export interface RunAttachedBody {
+  create: CreateBody
+  attach?: { stdin?: boolean; output?: boolean } | undefined
+  size?: Size | undefined
+}
+
+/**
+ * The connection is upgraded at once: progress comes as event frames, a failure as an error frame, then output.
+ * What is wrong with the request itself has been refused before.
+ */
+export async function runAttached(
+  context: ContainerContext,
+  body: RunAttachedBody,
+  { signal, credentials }: { signal: AbortSignal; credentials?: RegistryAuth | undefined },
+): Promise<AttachedStream> {
+  const attach = {
+    stdin: body.attach?.stdin ?? body.create.stdin ?? false,
+    output: body.attach?.output ?? true,
+  }
+  return {
+    serve: (client) =>
+      serveStart(context, client, () =>
+        runContainer(context, body.create, {
+          signal,
+          credentials,
+          attach,
+          size: body.size,
+          report: (progress) => {
+            client.write(encodeFrame(frameTypes.event, Buffer.from(JSON.stringify(progress))))
+          },
+        }),
+      ),
+  }
+}
+
+export async function startAttached(
+  context: ContainerContext,
+  text: string,
+  body: { stdin?: boolean; size?: Size },
+): Promise<AttachedStream> {
+  const container = findContainer(context, text)
+  nextState(container.name, container.state, 'start')
+  const attach = { stdin: (body.stdin ?? false) && container.record.options.stdin, output: true }
+  return {
+    serve: (client) =>
+      serveStart(context, client, () => startContainer(context, container.id, { attach, size: body.size })),
+  }
+}
+
+async function serveStart(
+  context: ContainerContext,
+  client: Duplex,
+  start: () => Promise<StartedContainer>,
+): Promise<void> {
+  let started: StartedContainer
+  try {
+    started = await start()
+  } catch (error) {
+    client.end(encodeFrame(frameTypes.error, Buffer.from(JSON.stringify(toKagoError(error).toBody()))))
+    return
+  }
+  if (started.attached === undefined) return void client.end()
+  await serveTask(context, started.container.id, started.attached).serve(client)
+}

@@ -1,0 +1,115 @@
+/** Starts a container: reads as the list of what starting one means. */
+import type { Duplex } from 'node:stream'
+import { KagoError, toKagoError } from '../../shared/errors.ts'
+import { type Operation, operate } from '../operation/operation.ts'
+import { quoteWords } from '../operation/shell.ts'
+import { launchShim, shimCommand } from '../shim/launch.ts'
+import { writeBundle } from './bundle.ts'
+import { cleanedUp } from './clean-up.ts'
+import type { ContainerContext } from './context.ts'
+import { findContainer } from './find.ts'
+import { isAlive, nextState } from './lifecycle.ts'
+import { watchTask } from './on-exit.ts'
+import type { Container } from './record.ts'
+import { taskOptions } from './task-options.ts'
+
+export interface StartOptions {
+  /** A connection that sees the task's output from its first byte, and may write to its stdin. */
+  attach?: { stdin: boolean; output: boolean } | undefined
+  /** Of the terminal. */
+  size?: { columns: number; rows: number } | undefined
+}
+
+export interface StartedContainer {
+  container: Container
+  /** kago-frames from and to the shim, if `attach` was asked for. */
+  attached: Duplex | undefined
+}
+
+/** Already running is success, unless someone wants to be attached from the first byte. */
+export async function startContainer(
+  context: ContainerContext,
+  text: string,
+  options: StartOptions = {},
+): Promise<StartedContainer> {
+  const { id } = findContainer(context, text)
+  return await context.locks.hold(id, async () => {
+    const container = findContainer(context, id)
+    if (container.state === 'running' && options.attach === undefined) return { container, attached: undefined }
+    nextState(container.name, container.state, 'start')
+    return await operate(context, { kind: 'container.start', target: id }, (operation) =>
+      startSteps(context, operation, container, options),
+    )
+  })
+}
+
+/** The steps of a start, for the verbs that include one. The caller holds the container's lock. */
+export async function startSteps(
+  context: ContainerContext,
+  operation: Operation,
+  container: Container,
+  options: StartOptions,
+): Promise<StartedContainer> {
+  const { id, name } = container
+  const { containers, paths } = context
+  await cleanedUp(context, id)
+  const hasRunBefore = container.startedAt !== null
+  containers.updateTask(id, { state: nextState(name, container.state, 'start'), error: null }, 'quick')
+
+  try {
+    const runtime = context.runtimes.get(container.record.runtime)
+    const bundle = paths.bundle(id)
+    await operation.step(
+      'write the bundle',
+      { by: `${bundle}/config.json`, shell: `mkdir -p ${bundle}/rootfs`, undo: ['container.delete-bundle', id] },
+      () => writeBundle(context, container),
+    )
+
+    const launch = taskOptions(context, container, runtime, options)
+    const { shim, attached, process } = await operation.step(
+      'launch the shim: mount the root, run the process',
+      {
+        by: `kago-shim, ${runtime.name}`,
+        shell: `cd ${bundle} && ${quoteWords(shimCommand(launch))}`,
+        undo: ['container.end-task', id],
+      },
+      async () => {
+        const launched = await launchShim(launch)
+        try {
+          const started = await launched.events.started
+          return { shim: launched.events, attached: launched.attach, process: started }
+        } catch (error) {
+          launched.attach?.destroy()
+          throw await runtime.explainFailure(bundle, toKagoError(error))
+        }
+      },
+    )
+
+    const startedAt = Date.now()
+    const task = { state: 'running', pid: process.pid, pidStart: process.startTime, startedAt } as const
+    await operation.step('record that it runs', { by: 'kago.db' }, () => {
+      containers.updateTask(
+        id,
+        { ...task, finishedAt: null, exitStatus: null, exitSignal: null, oomKilled: 0, error: null },
+        'quick',
+      )
+      watchTask(context, id, shim)
+    })
+    context.events.publish({ type: 'container', action: 'start', id })
+    return { container: { ...container, ...task }, attached }
+  } catch (thrown) {
+    const error = toKagoError(thrown)
+    const now = containers.find(id)
+    if (now !== undefined && isAlive(now.state)) {
+      const state = nextState(name, 'starting', hasRunBefore ? 'restart-failed' : 'start-failed')
+      containers.updateTask(id, { state, pid: null, pidStart: null, error: error.message, ...exitOf(error) }, 'quick')
+    }
+    throw error
+  }
+}
+
+/** A command that cannot be run ends like a shell's: 126 or 127. */
+function exitOf(error: KagoError): { exitStatus?: number } {
+  const exitCode = error.details?.['exitCode']
+  return typeof exitCode === 'number' ? { exitStatus: exitCode } : {}
+}

@@ -1,0 +1,79 @@
+/** Stops a container: its stop signal first, SIGKILL when its time is up. */
+import { type Operation, operate } from '../operation/operation.ts'
+import type { ContainerContext } from './context.ts'
+import { findContainer } from './find.ts'
+import { liveTask, thaw } from './kill.ts'
+import { isAlive, nextState } from './lifecycle.ts'
+import type { Container } from './record.ts'
+import { normalizeSignal } from './signals.ts'
+import type { LiveTask } from './task.ts'
+
+export interface StopOptions {
+  /** Seconds until SIGKILL; -1 waits for ever. The container's own setting, or 10, if absent. */
+  timeoutSeconds?: number | undefined
+  signal?: string | undefined
+}
+
+/** A container that does not run is stopped already: success. */
+export async function stopContainer(
+  context: ContainerContext,
+  text: string,
+  options: StopOptions = {},
+): Promise<Container> {
+  const { id } = findContainer(context, text)
+  return await context.locks.hold(id, async () => {
+    const container = findContainer(context, id)
+    if (!isAlive(container.state)) return container
+    await operate(context, { kind: 'container.stop', target: id }, (operation) =>
+      stopSteps(context, operation, container, options),
+    )
+    return container
+  })
+}
+
+async function stopSteps(
+  context: ContainerContext,
+  operation: Operation,
+  container: Container,
+  options: StopOptions,
+): Promise<void> {
+  const { id, name, pid, record } = container
+  const task = liveTask(context, container)
+  const signal = normalizeSignal(options.signal ?? record.options.stopSignal ?? 'TERM')
+  const seconds = options.timeoutSeconds ?? record.options.stopTimeoutSeconds ?? 10
+
+  await operation.step('record that it is to stop', { by: 'kago.db' }, () => {
+    if (container.state !== 'stopping') {
+      context.containers.updateTask(id, { state: nextState(name, container.state, 'stop') }, 'quick')
+    }
+  })
+  if (container.state === 'paused') {
+    await operation.step('thaw it', { by: 'cgroup freezer' }, () => thaw(context, container))
+  }
+  if (seconds !== 0) {
+    await operation.step(`send SIG${signal}`, { by: 'kill(2)', shell: `kill -${signal} ${pid}` }, () =>
+      task.shim.signal(signal),
+    )
+    const ended = await operation.step(`wait for its end`, { by: 'waitid(2), by the shim' }, () =>
+      endsWithin(task, seconds),
+    )
+    if (ended) return
+  }
+  await operation.step('send SIGKILL', { by: 'kill(2)', shell: `kill -KILL ${pid}` }, async () => {
+    await task.shim.signal('KILL')
+    await task.ended
+  })
+}
+
+async function endsWithin(task: LiveTask, seconds: number): Promise<boolean> {
+  if (seconds < 0) return await task.ended.then(() => true)
+  const late = Promise.withResolvers<boolean>()
+  const timer = setTimeout(() => {
+    late.resolve(false)
+  }, seconds * 1000)
+  try {
+    return await Promise.race([task.ended.then(() => true), late.promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,51 @@
+/** What takes the steps of container operations back. Each accepts a step that was done, half done or not begun. */
+import { rm } from 'node:fs/promises'
+import { isKagoError } from '../../shared/errors.ts'
+import { connectShim } from '../shim/client.ts'
+import type { ContainerContext } from './context.ts'
+import { deleteFiles } from './delete-files.ts'
+import { readContainer } from './record.ts'
+
+export function containerUndos(context: ContainerContext): [string, (id: string) => Promise<void>][] {
+  return [
+    ['container.delete-files', (id) => deleteFiles(context, id)],
+    ['container.forget', async (id) => context.containers.remove(id, 'quick')],
+    ['container.delete-bundle', (id) => rm(context.paths.bundle(id), { recursive: true, force: true })],
+    ['container.end-task', (id) => endTask(context, id)],
+    ['container.thaw', (id) => thaw(context, id)],
+  ]
+}
+
+/** Kills what may have come up, and has the runtime forget it. */
+async function endTask(context: ContainerContext, id: string): Promise<void> {
+  const live = context.tasks.get(id)
+  if (live !== undefined) {
+    await live.shim.signal('KILL')
+    await live.ended
+  } else {
+    await killByShim(`${context.paths.bundle(id)}/shim.sock`)
+  }
+  const row = context.containers.find(id)
+  if (row === undefined) return
+  await context.runtimes.get(readContainer(row).record.runtime).delete(id, { force: true })
+}
+
+async function killByShim(socketPath: string): Promise<void> {
+  try {
+    const shim = await connectShim(socketPath)
+    try {
+      await shim.signal('KILL')
+      await shim.exited
+    } finally {
+      shim.close()
+    }
+  } catch (error) {
+    // No shim: it never came up, or it has ended.
+    if (!isKagoError(error, 'unavailable', 'not_found', 'wrong_state')) throw error
+  }
+}
+
+async function thaw(context: ContainerContext, id: string): Promise<void> {
+  const row = context.containers.find(id)
+  if (row !== undefined) await context.runtimes.get(readContainer(row).record.runtime).resume(id)
+}

@@ -1,0 +1,38 @@
+/** Waits for a container's end. */
+import type { ContainerContext } from './context.ts'
+import { findContainer } from './find.ts'
+import { isAlive } from './lifecycle.ts'
+
+export type WaitCondition = 'not-running' | 'next-exit' | 'removed'
+
+/** The exit status, or null where nobody knows it. */
+export async function waitForContainer(
+  context: ContainerContext,
+  text: string,
+  condition: WaitCondition,
+  signal: AbortSignal,
+): Promise<number | null> {
+  const container = findContainer(context, text)
+  const { id } = container
+  if (condition === 'not-running' && !isAlive(container.state)) return container.exitStatus
+
+  const done = Promise.withResolvers<number | null>()
+  let status: number | null = container.exitStatus
+  const unsubscribe = context.events.subscribe((event) => {
+    if (event.type !== 'container' || event.id !== id) return
+    if (event.action === 'exit') status = event.status
+    if (event.action === (condition === 'removed' ? 'remove' : 'exit')) done.resolve(status)
+    // A container that goes without an exit will have none.
+    if (event.action === 'remove') done.resolve(status)
+  })
+  const abort = () => {
+    done.reject(signal.reason)
+  }
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    return await done.promise
+  } finally {
+    unsubscribe()
+    signal.removeEventListener('abort', abort)
+  }
+}
