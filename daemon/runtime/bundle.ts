@@ -1,0 +1,38 @@
+/** The bundle on disk: the directory in which daemon, shim and runtime meet. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { KagoError } from '../../shared/errors.ts'
+import type { Process, RuntimeSpec } from '../../shared/oci/runtime-spec.ts'
+
+/** What the runtime writes its messages to, one JSON object a line. */
+export function runtimeLogPath(bundle: string): string {
+  return join(bundle, 'runtime.log')
+}
+
+/**
+ * Makes the bundle (0700: nobody else may pass through it to a setuid file in the rootfs) with its config.json and an
+ * empty rootfs. Synchronous: it is a few small files on a tmpfs, on the path of every start.
+ */
+export function writeBundle(bundle: string, spec: RuntimeSpec): void {
+  mkdirSync(bundle, { recursive: true, mode: 0o700 })
+  mkdirSync(join(bundle, 'rootfs'), { recursive: true, mode: 0o755 })
+  writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec), { mode: 0o600 })
+}
+
+/** Writes the process file of an exec and says where it is. */
+export function writeProcessFile(bundle: string, execId: string, process: Process): string {
+  const path = join(bundle, `exec-${execId}.json`)
+  writeFileSync(path, JSON.stringify(process), { mode: 0o600 })
+  return path
+}
+
+/** The spec that `writeBundle` wrote. */
+export function readBundleSpec(bundle: string): RuntimeSpec {
+  const path = join(bundle, 'config.json')
+  try {
+    const spec: RuntimeSpec = JSON.parse(readFileSync(path, 'utf8'))
+    return spec
+  } catch (error) {
+    throw new KagoError('corrupt', `the bundle's ${path} cannot be read`, { cause: error })
+  }
+}

@@ -1,0 +1,197 @@
+/** Any program with runc's command line (runc, crun, youki, …) as a runtime. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { KagoError } from '../../shared/errors.ts'
+import type { LinuxResources } from '../../shared/oci/runtime-spec.ts'
+import { runQuickTool, type ToolResult } from '../host/exec.ts'
+import { identifyProcess, isAlive, signalProcess } from '../host/process.ts'
+import { runtimeLogPath } from './bundle.ts'
+import type { Runtime, RuntimeFeature, RuntimeState } from './contract.ts'
+import { explainLog } from './explain-failure.ts'
+
+export interface OciRuntimeConfig {
+  name: string
+  /** The program, absolute or in PATH. */
+  path: string
+  /** Put before the subcommand, as `['--systemd-cgroup']`. */
+  args?: readonly string[]
+  /** Where it keeps its own records (`--root`). */
+  root: string
+}
+
+const features: readonly RuntimeFeature[] = [
+  'seccomp',
+  'apparmor',
+  'console-socket',
+  'mount-propagation',
+  'device-rules',
+  'cgroup-v2',
+  'pause',
+  'update',
+  'exec',
+  'exec-shares-mounts',
+]
+
+const killSignal = 9
+const pollMs = 5
+const killTimeoutMs = 10_000
+
+export function createOciRuntime(config: OciRuntimeConfig): Runtime {
+  const base = [...(config.args ?? []), '--root', config.root]
+
+  const call = async (args: readonly string[], input?: string): Promise<ToolResult> => {
+    try {
+      return await runQuickTool(config.path, [...base, ...args], input === undefined ? {} : { input })
+    } catch (error) {
+      throw translate(config.name, error)
+    }
+  }
+  const logged = (bundle: string): string[] => ['--log', runtimeLogPath(bundle), '--log-format', 'json']
+  const state = async (id: string): Promise<RuntimeState | undefined> => {
+    try {
+      return parseState((await call(['state', id])).stdout)
+    } catch (error) {
+      if (error instanceof KagoError && error.code === 'not_found') return undefined
+      throw error
+    }
+  }
+
+  return {
+    name: config.name,
+    terminal: 'console-socket',
+    supports: new Set(features),
+    refuse: () => undefined,
+    notices: () => [],
+    prepare: async () => undefined,
+    prepareExec: async () => undefined,
+
+    startCommand: ({ id, bundle, pidFile, consoleSocket }) => [
+      config.path,
+      ...base,
+      ...logged(bundle),
+      'run',
+      '--detach',
+      '--bundle',
+      bundle,
+      '--pid-file',
+      pidFile,
+      ...(consoleSocket === undefined ? [] : ['--console-socket', consoleSocket]),
+      id,
+    ],
+
+    execCommand: ({ id, bundle, processFile, pidFile, consoleSocket }) => [
+      config.path,
+      ...base,
+      ...logged(bundle),
+      'exec',
+      '--detach',
+      '--process',
+      processFile,
+      '--pid-file',
+      pidFile,
+      ...(consoleSocket === undefined ? [] : ['--console-socket', consoleSocket]),
+      id,
+    ],
+
+    kill: async (id, signal, options = {}) => {
+      await call(['kill', ...(options.all ? ['--all'] : []), id, String(signal)])
+    },
+
+    pause: async (id) => {
+      if ((await state(id))?.status !== 'paused') await call(['pause', id])
+    },
+
+    resume: async (id) => {
+      if ((await state(id))?.status !== 'running') await call(['resume', id])
+    },
+
+    update: async (id, resources) => {
+      await call(['update', '--resources', '-', id], JSON.stringify(forUpdate(resources)))
+    },
+
+    // `delete --force` of a running container polls every 100 ms and leaves what it cannot kill: so the process is
+    // killed here, and deleted when it has gone.
+    delete: async (id, options = {}) => {
+      const known = await state(id)
+      if (known === undefined) return
+      if (options.force && known.pid !== undefined && known.status !== 'stopped') {
+        if (known.status === 'paused') await call(['resume', id])
+        await killAndWait(known.pid, id)
+      }
+      await call(['delete', id])
+    },
+
+    state,
+    processes: async (id) => parsePids((await call(['ps', '--format', 'json', id])).stdout),
+    explainFailure: (bundle, shimMessage) => explainLog(config.name, readLog(bundle), shimMessage),
+  }
+}
+
+/** Waits for the process to be gone or a zombie (its parent, the shim, may be slow to collect it). */
+async function killAndWait(pid: number, id: string): Promise<void> {
+  const identity = identifyProcess(pid)
+  if (identity === undefined) return
+  signalProcess(identity, killSignal)
+  const deadline = Date.now() + killTimeoutMs
+  while (isAlive(identity)) {
+    if (Date.now() > deadline) {
+      throw new KagoError('timed_out', `process ${pid} of container ${id} did not end after SIGKILL`, {
+        hint: 'it may hang in the kernel, on a dead disk or network file system',
+      })
+    }
+    await new Promise((resolve) => setTimeout(resolve, pollMs))
+  }
+}
+
+/** runc wants numbers for what stays as it is: an absent field means 0, which it takes for "leave it". */
+function forUpdate(resources: LinuxResources): LinuxResources {
+  const { devices: _, ...limits } = resources
+  return limits
+}
+
+function parseState(text: string): RuntimeState {
+  const parsed: unknown = JSON.parse(text)
+  if (typeof parsed !== 'object' || parsed === null || !('status' in parsed)) {
+    throw new KagoError('internal', 'the runtime printed a state that is not understood', {
+      details: { text },
+    })
+  }
+  const status = parsed.status
+  const pid = 'pid' in parsed && typeof parsed.pid === 'number' && parsed.pid > 0 ? parsed.pid : undefined
+  if (status !== 'created' && status !== 'running' && status !== 'paused') return { status: 'stopped' }
+  return pid === undefined ? { status } : { status, pid }
+}
+
+function parsePids(text: string): number[] {
+  const parsed: unknown = JSON.parse(text)
+  return Array.isArray(parsed) ? parsed.filter((pid) => typeof pid === 'number') : []
+}
+
+function readLog(bundle: string): string {
+  try {
+    return readFileSync(join(bundle, 'runtime.log'), 'utf8').slice(-64 * 1024)
+  } catch {
+    return '' // it ended before it wrote any: what the shim says must do
+  }
+}
+
+/** The runtimes' sentences for "no such container" and "not in this state", as codes. */
+function translate(name: string, error: unknown): unknown {
+  if (!(error instanceof KagoError) || error.code !== 'internal') return error
+  const said = String(error.details?.['stderr'] ?? '')
+  if (/does not exist|error opening file .*status.*No such file/.test(said)) {
+    return new KagoError('not_found', `${name} knows no such container`, {
+      details: error.details,
+      cause: error,
+    })
+  }
+  if (
+    /not running|process already finished|is stopped|cannot pause|not paused|cannot (kill|exec)/.test(said)
+  ) {
+    return new KagoError('wrong_state', `${name} refuses: ${error.message}`, {
+      details: error.details,
+      cause: error,
+    })
+  }
+  return error
+}

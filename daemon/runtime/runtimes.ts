@@ -1,0 +1,41 @@
+/** The runtimes that this daemon's configuration names. */
+import { join } from 'node:path'
+import { KagoError } from '../../shared/errors.ts'
+import type { Runtime } from './contract.ts'
+import { createOciRuntime } from './oci.ts'
+
+export interface RuntimesConfig {
+  /** As /run/kago: each runtime keeps its records in a directory of its name below it. */
+  runRoot: string
+  /** OCI runtimes by name. `runc` and `crun` are there without being named. */
+  runtimes?: Record<string, { path: string; args?: readonly string[] }>
+}
+
+export interface Runtimes {
+  /** Fails with `invalid_argument` for a name that the configuration does not have. */
+  get(name: string): Runtime
+  readonly names: readonly string[]
+}
+
+const known = { runc: { path: 'runc' }, crun: { path: 'crun' } }
+
+export function createRuntimes(config: RuntimesConfig): Runtimes {
+  const table = new Map<string, Runtime>()
+  for (const [name, { path, args }] of Object.entries<{ path: string; args?: readonly string[] }>({
+    ...known,
+    ...config.runtimes,
+  })) {
+    table.set(name, createOciRuntime({ name, path, root: join(config.runRoot, name), ...(args && { args }) }))
+  }
+  const names = [...table.keys()]
+  return {
+    names,
+    get: (name) => {
+      const runtime = table.get(name)
+      if (runtime) return runtime
+      throw new KagoError('invalid_argument', `there is no runtime ${name}`, {
+        hint: `this daemon has ${names.join(', ')}; others are added under "runtimes" in kagod.json`,
+      })
+    },
+  }
+}
