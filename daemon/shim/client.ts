@@ -1,0 +1,194 @@
+/** The daemon's side of a running shim: who started, how it ended, signals, terminal size, and attached streams. */
+import { open, readFile } from 'node:fs/promises'
+import type { Socket } from 'node:net'
+import { connect } from 'node:net'
+import { basename, dirname } from 'node:path'
+import type { Duplex } from 'node:stream'
+import { KagoError, toKagoError } from '../../shared/errors.ts'
+import type { ContainerExit, ContainerStart, Frame } from '../../shared/protocol/frames.ts'
+import {
+  encodeAttach,
+  encodeResize,
+  encodeSignal,
+  FrameParser,
+  frameTypes,
+  parseError,
+  parseExit,
+  parseStarted,
+} from '../../shared/protocol/frames.ts'
+
+/** sun_path has 108 bytes, the last of them zero. */
+const longestSocketPath = 107
+
+const signalNames = new Set(
+  (
+    'HUP INT QUIT ILL TRAP ABRT IOT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CLD CONT STOP TSTP TTIN ' +
+    'TTOU URG XCPU XFSZ VTALRM PROF WINCH IO POLL PWR SYS UNUSED RTMIN RTMAX'
+  ).split(' '),
+)
+
+export interface ShimConnectionOptions {
+  /** Called when the connection ends before the container started; what it gives is added to the error. */
+  explainDeath?: () => Promise<string>
+}
+
+/**
+ * A connection that is told of the container's start and exit.
+ * `started` and `exited` settle once. If the shim goes without a word both reject with `unavailable`; whether the
+ * container's exit is known is then for `readExitFile` to say.
+ */
+export class ShimConnection {
+  readonly started: Promise<ContainerStart>
+  readonly exited: Promise<ContainerExit>
+  readonly #socket: Duplex
+  readonly #parser = new FrameParser()
+  readonly #options: ShimConnectionOptions
+  readonly #start = Promise.withResolvers<ContainerStart>()
+  readonly #exit = Promise.withResolvers<ContainerExit>()
+  #isOver = false
+
+  constructor(socket: Duplex, options: ShimConnectionOptions = {}) {
+    this.#socket = socket
+    this.#options = options
+    this.started = this.#start.promise
+    this.exited = this.#exit.promise
+    // whoever waits for one of the two hears of it; the other must not be an unhandled rejection
+    this.started.catch(() => undefined)
+    this.exited.catch(() => undefined)
+    socket.on('data', (chunk: Uint8Array) => this.#receive(chunk))
+    // a reset says no more than the end that follows it
+    socket.on('error', () => socket.destroy())
+    socket.on('close', () => void this.#end())
+  }
+
+  /** Sends a signal to the container's process: a name with or without SIG, RTMIN+n, or a number. */
+  signal(name: string): void {
+    const bare = name.replace(/^SIG/, '')
+    if (!isSignal(bare)) throw new KagoError('invalid_argument', `no such signal: ${name}`)
+    this.#write(encodeSignal(bare))
+  }
+
+  resize(columns: number, rows: number): void {
+    this.#write(encodeResize({ columns, rows }))
+  }
+
+  /** Lets go of the connection; the container goes on. */
+  close(): void {
+    this.#socket.destroy()
+  }
+
+  #write(frame: Uint8Array): void {
+    if (!this.#isOver && this.#socket.writable) this.#socket.write(frame)
+  }
+
+  #receive(chunk: Uint8Array): void {
+    try {
+      for (const frame of this.#parser.push(chunk)) this.#take(frame)
+    } catch (error) {
+      this.#fail(toKagoError(error))
+      this.#socket.destroy()
+    }
+  }
+
+  #take(frame: Frame): void {
+    if (frame.type === frameTypes.started) this.#start.resolve(parseStarted(frame.payload))
+    else if (frame.type === frameTypes.exit) this.#exit.resolve(parseExit(frame.payload))
+    else if (frame.type === frameTypes.error) this.#fail(parseError(frame.payload))
+    else
+      throw new KagoError('internal', `the shim sent a frame of type ${frame.type} to the events connection`)
+  }
+
+  #fail(error: KagoError): void {
+    this.#start.reject(error)
+    this.#exit.reject(error)
+  }
+
+  async #end(): Promise<void> {
+    if (this.#isOver) return
+    this.#isOver = true
+    const words = (await this.#options.explainDeath?.())?.trim()
+    const details = words ? { stderr: words } : undefined
+    this.#fail(new KagoError('unavailable', 'the connection to the shim ended', { details }))
+  }
+}
+
+/** For a container that is already running: after a restart of the daemon. */
+export async function connectShim(socketPath: string, signal?: AbortSignal): Promise<ShimConnection> {
+  const socket = await connectSocket(socketPath, signal)
+  socket.write(encodeAttach({ output: false, stdin: false }))
+  return new ShimConnection(socket)
+}
+
+/** A stream of kago-frames from now on: output and the exit come out, stdin, resize, signal and close go in. */
+export async function attachShim(
+  socketPath: string,
+  wants: { output: boolean; stdin: boolean },
+  signal?: AbortSignal,
+): Promise<Duplex> {
+  if (!wants.output && !wants.stdin)
+    throw new KagoError('invalid_argument', 'attach to output, stdin or both of a container')
+  const socket = await connectSocket(socketPath, signal)
+  socket.write(encodeAttach(wants))
+  return socket
+}
+
+/** What the shim wrote when the container ended; undefined while it has not. */
+export async function readExitFile(path: string): Promise<(ContainerExit & { pid: number }) | undefined> {
+  let bytes: Uint8Array
+  try {
+    bytes = await readFile(path)
+  } catch (cause) {
+    if (isErrno(cause, 'ENOENT')) return undefined
+    throw new KagoError('internal', `cannot read the exit file ${path}`, { cause })
+  }
+  try {
+    const { pid }: { pid?: unknown } = JSON.parse(Buffer.from(bytes).toString())
+    if (typeof pid === 'number' && Number.isSafeInteger(pid) && pid > 0) return { ...parseExit(bytes), pid }
+  } catch (cause) {
+    throw new KagoError('corrupt', `the exit file ${path} holds no exit status`, { cause })
+  }
+  throw new KagoError('corrupt', `the exit file ${path} holds no pid`)
+}
+
+async function connectSocket(path: string, signal: AbortSignal | undefined): Promise<Socket> {
+  if (signal?.aborted) throw new KagoError('cancelled', 'cancelled')
+  if (Buffer.byteLength(path) <= longestSocketPath) return await openSocket(path, path, signal)
+  const directory = await open(dirname(path), 'r').catch((cause: unknown) => {
+    throw new KagoError('unavailable', `no shim answers on ${path}`, { cause })
+  })
+  try {
+    return await openSocket(`/proc/self/fd/${directory.fd}/${basename(path)}`, path, signal)
+  } finally {
+    await directory.close()
+  }
+}
+
+async function openSocket(address: string, path: string, signal: AbortSignal | undefined): Promise<Socket> {
+  const { promise, resolve, reject } = Promise.withResolvers<Socket>()
+  const socket = connect({ path: address })
+  const abort = () => {
+    socket.destroy()
+    reject(new KagoError('cancelled', 'cancelled'))
+  }
+  const fail = (cause: unknown) =>
+    reject(new KagoError('unavailable', `no shim answers on ${path}`, { cause }))
+  signal?.addEventListener('abort', abort, { once: true })
+  socket.once('error', fail)
+  socket.once('connect', () => resolve(socket))
+  try {
+    return await promise
+  } finally {
+    signal?.removeEventListener('abort', abort)
+    socket.off('error', fail)
+  }
+}
+
+function isSignal(name: string): boolean {
+  const number = /^(?:RTM(?:IN\+|AX-))?(\d{1,2})$/.exec(name)?.[1]
+  if (number === undefined) return signalNames.has(name)
+  return name.startsWith('RT') ? Number(number) <= 30 : Number(number) >= 1 && Number(number) <= 64
+}
+
+function isErrno(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
+}
