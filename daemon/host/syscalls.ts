@@ -1,0 +1,240 @@
+/**
+ * The few Linux system calls Node lacks, and the only door to koffi: a wrong signature crashes, so each is here with a test.
+ *
+ * The native library is loaded by the first call, never by importing this file.
+ * A path is a string, or a Buffer where the name may not be UTF-8.
+ * A failing call throws what a failing `fs` call throws: an Error with `code`, `errno`, `syscall` and `path`.
+ */
+import { createRequire } from 'node:module'
+import { constants } from 'node:os'
+
+export type Path = string | Buffer
+
+type Callable = ReturnType<ReturnType<typeof import('koffi')['load']>['func']>
+
+/** A point in time as the kernel keeps it; nanoseconds 0 … 999 999 999. */
+export interface Timespec {
+  seconds: number
+  nanoseconds: number
+}
+
+export const CLONE_FS = 0x200
+export const CLONE_NEWNS = 0x20000
+
+export const MS_RDONLY = 1
+export const MS_NOSUID = 2
+export const MS_NODEV = 4
+export const MS_REMOUNT = 32
+export const MS_BIND = 4096
+export const MS_REC = 16384
+export const MS_PRIVATE = 1 << 18
+
+export const MNT_DETACH = 2
+
+export const S_IFIFO = 0o010000
+export const S_IFCHR = 0o020000
+export const S_IFBLK = 0o060000
+
+export const RESOLVE_NO_MAGICLINKS = 0x02
+export const RESOLVE_NO_SYMLINKS = 0x04
+export const RESOLVE_BENEATH = 0x08
+export const RESOLVE_IN_ROOT = 0x10
+
+const AT_FDCWD = -100
+const AT_SYMLINK_NOFOLLOW = 0x100
+/** The number of openat2 on every architecture (added after numbers were unified). */
+const SYS_OPENAT2 = 437
+
+const prototypes = {
+  chroot: 'int chroot(const uint8_t *path)',
+  unshare: 'int unshare(int flags)',
+  mknod: 'int mknod(const uint8_t *path, uint32_t mode, uint64_t device)',
+  mount:
+    'int mount(const uint8_t *source, const uint8_t *target, const uint8_t *type, ulong flags, const uint8_t *data)',
+  umount2: 'int umount2(const uint8_t *target, int flags)',
+  syncfs: 'int syncfs(int fd)',
+  futimens: 'int futimens(int fd, const uint8_t *times)',
+  utimensat: 'int utimensat(int directory, const uint8_t *path, const uint8_t *times, int flags)',
+  lsetxattr:
+    'int lsetxattr(const uint8_t *path, const uint8_t *name, const uint8_t *value, size_t size, int flags)',
+  lgetxattr: 'long lgetxattr(const uint8_t *path, const uint8_t *name, _Out_ uint8_t *value, size_t size)',
+  llistxattr: 'long llistxattr(const uint8_t *path, _Out_ uint8_t *list, size_t size)',
+  lremovexattr: 'int lremovexattr(const uint8_t *path, const uint8_t *name)',
+  openat2: 'long syscall(long number, int directory, const uint8_t *path, const uint8_t *how, size_t size)',
+} as const
+
+type Name = keyof typeof prototypes
+
+interface Loaded {
+  functions: Map<Name, Callable>
+  declare: (prototype: string) => Callable
+  errno: () => number
+}
+
+let loaded: Loaded | undefined
+
+function libc(): Loaded {
+  if (loaded === undefined) {
+    const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi')
+    const library = koffi.load('libc.so.6')
+    loaded = {
+      functions: new Map(),
+      declare: (prototype) => library.func(prototype),
+      errno: () => koffi.errno(),
+    }
+  }
+  return loaded
+}
+
+function declared(name: Name): Callable {
+  const { functions, declare } = libc()
+  let callable = functions.get(name)
+  if (callable === undefined) {
+    callable = declare(prototypes[name])
+    functions.set(name, callable)
+  }
+  return callable
+}
+
+/** Loads the library and every call, for a process about to chroot away from them. */
+export function loadSyscalls(): void {
+  for (const name of Object.keys(prototypes) as Name[]) declared(name)
+}
+
+export function chroot(path: Path): void {
+  check('chroot', declared('chroot')(text(path)), path)
+}
+
+export function unshare(flags: number): void {
+  check('unshare', declared('unshare')(flags))
+}
+
+/** Makes a device node (S_IFCHR, S_IFBLK) or a FIFO (S_IFIFO); `mode` holds type and permissions. */
+export function mknod(path: Path, mode: number, major = 0, minor = 0): void {
+  check('mknod', declared('mknod')(text(path), mode, makeDevice(major, minor)), path)
+}
+
+export function mount(source: Path, target: Path, type: string, flags: number, data = ''): void {
+  check('mount', declared('mount')(text(source), text(target), text(type), flags, text(data)), target)
+}
+
+export function unmount(target: Path, flags = 0): void {
+  check('umount2', declared('umount2')(text(target), flags), target)
+}
+
+/** Writes everything of the file system behind an open file to the disk, on a worker thread: it may take seconds. */
+export function syncFileSystem(fd: number): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  declared('syncfs').async(fd, (error: unknown, result: unknown) => {
+    if (error) reject(error)
+    else if (result === 0) resolve()
+    else reject(failure('syncfs', constants.errno.EIO))
+  })
+  return promise
+}
+
+/** Sets access and modification time of an open file. */
+export function setFileTimes(fd: number, time: Timespec): void {
+  check('futimens', declared('futimens')(fd, timePair(time)))
+}
+
+/** Sets access and modification time of a name, of the symbolic link itself if it is one. */
+export function setPathTimes(path: Path, time: Timespec): void {
+  const result = declared('utimensat')(AT_FDCWD, text(path), timePair(time), AT_SYMLINK_NOFOLLOW)
+  check('utimensat', result, path)
+}
+
+export function setXattr(path: Path, name: string, value: Buffer): void {
+  check('lsetxattr', declared('lsetxattr')(text(path), text(name), value, value.length, 0), path)
+}
+
+/** The value of an extended attribute, or undefined if the name has none or its file system knows none. */
+export function getXattr(path: Path, name: string): Buffer | undefined {
+  const value = sized((buffer, size) => declared('lgetxattr')(text(path), text(name), buffer, size))
+  if (typeof value !== 'number') return value
+  if (value === constants.errno.ENODATA || value === constants.errno.EOPNOTSUPP) return undefined
+  throw failure('lgetxattr', value, path)
+}
+
+/** The names of the extended attributes of a name; none where the file system knows none. */
+export function listXattrs(path: Path): string[] {
+  const list = sized((buffer, size) => declared('llistxattr')(text(path), buffer, size))
+  if (typeof list !== 'number') return list.toString('latin1').split('\0').slice(0, -1)
+  if (list === constants.errno.EOPNOTSUPP) return []
+  throw failure('llistxattr', list, path)
+}
+
+export function removeXattr(path: Path, name: string): void {
+  check('lremovexattr', declared('lremovexattr')(text(path), text(name)), path)
+}
+
+/**
+ * Opens a path below a directory under the rules of openat2(2) (`resolve` is RESOLVE_*): the one way to open a name in a
+ * tree that somebody else may be changing. Always close-on-exec. Answers the descriptor; the caller closes it.
+ */
+export function openBelow(directory: number, path: Path, flags: number, resolve: number): number {
+  const how = Buffer.alloc(24)
+  how.writeBigUInt64LE(BigInt(flags | 0o2000000), 0)
+  how.writeBigUInt64LE(BigInt(resolve), 16)
+  return check('openat2', declared('openat2')(SYS_OPENAT2, directory, text(path), how, how.length), path)
+}
+
+/** The kernel's number for a device, as `stat` shows it in `rdev`. */
+export function makeDevice(major: number, minor: number): bigint {
+  const [high, low] = [BigInt(major), BigInt(minor)]
+  return (low & 0xffn) | ((high & 0xfffn) << 8n) | ((low & ~0xffn) << 12n) | ((high & ~0xfffn) << 32n)
+}
+
+function check(syscall: string, result: unknown, path?: Path): number {
+  const value = Number(result)
+  if (value < 0) throw failure(syscall, libc().errno(), path)
+  return value
+}
+
+function failure(syscall: string, errno: number, path?: Path): NodeJS.ErrnoException {
+  const code = errnoNames.get(errno) ?? `errno ${errno}`
+  const shown = path === undefined ? undefined : path.toString()
+  const error: NodeJS.ErrnoException = new Error(
+    `${code}: ${syscall} failed${shown === undefined ? '' : `, '${shown}'`}`,
+  )
+  error.code = code
+  error.errno = -errno
+  error.syscall = syscall
+  if (shown !== undefined) error.path = shown
+  return error
+}
+
+const errnoNames = new Map(Object.entries(constants.errno).map(([name, value]) => [value, name]))
+
+/** A NUL-terminated copy; a name with a NUL inside would mean another file. */
+function text(value: Path): Buffer {
+  const bytes = typeof value === 'string' ? Buffer.from(`${value}\0`) : Buffer.concat([value, zero])
+  if (bytes.indexOf(0) !== bytes.length - 1) throw failure('path', constants.errno.EINVAL, value)
+  return bytes
+}
+
+const zero = Buffer.alloc(1)
+
+const times = Buffer.alloc(32)
+
+function timePair(time: Timespec): Buffer {
+  const high = Math.floor(time.seconds / 2 ** 32)
+  for (const offset of [0, 16]) {
+    times.writeUInt32LE(time.seconds - high * 2 ** 32, offset)
+    times.writeInt32LE(high, offset + 4)
+    times.writeUInt32LE(time.nanoseconds, offset + 8)
+    times.writeUInt32LE(0, offset + 12)
+  }
+  return times
+}
+
+/** Calls with a buffer that is large enough; the errno as a number if it fails. */
+function sized(call: (buffer: Buffer, size: number) => unknown): Buffer | number {
+  for (let size = 256; ; size = 65536) {
+    const buffer = Buffer.alloc(size)
+    const length = Number(call(buffer, size))
+    if (length >= 0) return buffer.subarray(0, length)
+    const errno = libc().errno()
+    if (errno !== constants.errno.ERANGE || size === 65536) return errno
+  }
+}

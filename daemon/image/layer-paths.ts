@@ -1,0 +1,32 @@
+/** Names inside a layer: relative to its root, which is the current directory, bytes as latin1, the root itself ''. */
+import * as fs from 'node:fs'
+
+const nonAscii = /[^\x00-\x7f]/
+
+/** The name as a system call takes it. */
+export function atPath(path: string): string | Buffer {
+  if (path === '') return '.'
+  return nonAscii.test(path) ? Buffer.from(path, 'latin1') : path
+}
+
+export function parentOf(path: string): string {
+  const slash = path.lastIndexOf('/')
+  return slash === -1 ? '' : path.slice(0, slash)
+}
+
+export function baseName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1)
+}
+
+export function joinPath(directory: string, name: string): string {
+  return directory === '' ? name : `${directory}/${name}`
+}
+
+/** Removes a name and, if it is a directory, all below it; no link is followed. */
+export function removeAll(path: string): void {
+  const found = fs.lstatSync(atPath(path), { throwIfNoEntry: false })
+  if (found === undefined) return
+  if (!found.isDirectory()) return fs.unlinkSync(atPath(path))
+  for (const name of fs.readdirSync(atPath(path), 'latin1')) removeAll(joinPath(path, name))
+  fs.rmdirSync(atPath(path))
+}

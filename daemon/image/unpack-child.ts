@@ -1,0 +1,91 @@
+/** Starts the program that unpacks a layer, follows what it says, and turns its end, whatever it is, into one outcome. */
+import { spawn } from 'node:child_process'
+import { open } from 'node:fs/promises'
+import { createInterface } from 'node:readline'
+import { KagoError } from '../../shared/errors.ts'
+import { fileError } from '../host/files.ts'
+import { showLayer } from './layer-failure.ts'
+import type { ExtractJob, SettleJob, UnpackMessage } from './unpack-job.ts'
+
+export interface UnpackChildOptions {
+  /** The program: `dist/unpack-layer.mjs`, or `daemon/image/unpack-layer.ts` from the sources. */
+  childPath: string
+  /** The layer's compressed bytes, for an extract job. */
+  input?: string
+  signal?: AbortSignal | undefined
+  onProgress?: (current: number) => void
+}
+
+/** What a hostile layer may make the child's heap grow to. */
+const heapMebibytes = 1024
+const keptErrorBytes = 4096
+
+type Outcome = Exclude<UnpackMessage, { type: 'progress' } | { type: 'error' }>
+
+/** @throws KagoError: the child's own, `cancelled`, or what is known about a crash. The child is gone when this settles. */
+export async function runUnpackChild(
+  job: ExtractJob | SettleJob,
+  options: UnpackChildOptions,
+): Promise<Outcome> {
+  options.signal?.throwIfAborted()
+  const input = options.input === undefined ? undefined : await openInput(options.input, job.layer)
+  try {
+    return await followChild(job, options, input?.fd ?? 'ignore')
+  } finally {
+    await input?.close()
+  }
+}
+
+async function openInput(path: string, layer: string) {
+  return open(path, 'r').catch((error: unknown) => {
+    throw fileError(error, `${showLayer(layer)}: cannot open ${path}`)
+  })
+}
+
+async function followChild(
+  job: ExtractJob | SettleJob,
+  { childPath, signal, onProgress }: UnpackChildOptions,
+  input: number | 'ignore',
+): Promise<Outcome> {
+  const args = [`--max-old-space-size=${heapMebibytes}`, childPath, JSON.stringify(job)]
+  const child = spawn(process.execPath, args, { stdio: [input, 'pipe', 'pipe'], env: {} })
+  const ended = Promise.withResolvers<{ status: number | null; killedBy: NodeJS.Signals | null }>()
+  child.on('error', ended.reject).on('close', (status, killedBy) => ended.resolve({ status, killedBy }))
+  const kill = () => child.kill('SIGKILL')
+  signal?.addEventListener('abort', kill, { once: true })
+
+  let said = ''
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    said = (said + text).slice(-keptErrorBytes)
+  })
+  let last: UnpackMessage | undefined
+  if (child.stdout) {
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const message: UnpackMessage = JSON.parse(line)
+      if (message.type === 'progress') onProgress?.(message.current)
+      else last = message
+    })
+  }
+  try {
+    const { status, killedBy } = await ended.promise
+    signal?.throwIfAborted()
+    if (last?.type === 'error') throw KagoError.fromBody(last.error)
+    if (last === undefined || last.type === 'progress' || status !== 0)
+      throw crashed(job.layer, status, killedBy, said)
+    return last
+  } catch (error) {
+    throw fileError(error, `${showLayer(job.layer)}: cannot start the unpacker`)
+  } finally {
+    signal?.removeEventListener('abort', kill)
+  }
+}
+
+function crashed(layer: string, status: number | null, killedBy: string | null, said: string): KagoError {
+  const how = killedBy === null ? `ended with status ${status}` : `was killed by ${killedBy}`
+  const isMemory = killedBy === 'SIGKILL' || said.includes('heap out of memory')
+  return new KagoError(
+    isMemory ? 'exhausted' : 'internal',
+    `${showLayer(layer)}: the unpacker ${how}${isMemory ? ', most likely for want of memory' : ''}`,
+    { details: { layer, stderr: said } },
+  )
+}

@@ -1,0 +1,63 @@
+/**
+ * The program that unpacks one layer: a child of the daemon, alone in a root that holds nothing but the layer.
+ *
+ *   node unpack-layer.ts '{"do":"extract","directory":"/…/.new-1","format":"overlay","layer":"sha256:…", …}' < layer.tar.gz
+ *
+ * The job is one JSON argument (`unpack-job.ts`), the layer's bytes are standard input, and what it says on standard output
+ * is one JSON object a line: progress, then one result or one error. A status other than 0 without an error is a crash.
+ *
+ * After chroot no name can lead out, not even through a mistake in here: the whole process is inside, all its threads.
+ */
+import { createReadStream, openSync, readFileSync, writeSync } from 'node:fs'
+import { chroot, loadSyscalls } from '../host/syscalls.ts'
+import { toKagoError } from '../../shared/errors.ts'
+import { extractLayer } from './extract-layer.ts'
+import { layerError } from './layer-failure.ts'
+import type { ExtractJob, SettleJob, UnpackMessage } from './unpack-job.ts'
+import { settleLayer } from './settle-layer.ts'
+
+const progressEveryMilliseconds = 100
+
+function say(message: UnpackMessage): void {
+  const line = Buffer.from(`${JSON.stringify(message)}\n`)
+  for (let written = 0; written < line.length; ) written += writeSync(1, line, written)
+}
+
+async function extract(job: ExtractJob): Promise<UnpackMessage> {
+  const reportFd = job.reportFile === undefined ? undefined : openSync(job.reportFile, 'w', 0o600)
+  const seeds = job.seedsFile === undefined ? [] : JSON.parse(readFileSync(job.seedsFile, 'utf8'))
+  loadSyscalls()
+  process.umask(0)
+  chroot(job.directory)
+  process.chdir('/')
+  const extracted = await extractLayer(reportingProgress(), { ...job, seeds })
+  const { report, ...facts } = extracted
+  if (reportFd !== undefined) writeSync(reportFd, JSON.stringify(report))
+  const lowers = report.implied.length + report.assumed.length > 0 || report.isRootOpaque
+  return { type: 'extracted', ...facts, needs: { lowers, targets: report.missing.length > 0 } }
+}
+
+async function* reportingProgress(): AsyncGenerator<Buffer, void, undefined> {
+  let current = 0
+  let next = Date.now() + progressEveryMilliseconds
+  const input = createReadStream('', { fd: 0, highWaterMark: 1 << 20, autoClose: false })
+  for await (const chunk of input) {
+    yield chunk
+    current += chunk.length
+    if (Date.now() < next) continue
+    next = Date.now() + progressEveryMilliseconds
+    say({ type: 'progress', current })
+  }
+}
+
+async function main(): Promise<void> {
+  const job: ExtractJob | SettleJob = JSON.parse(process.argv[2] ?? '')
+  try {
+    say(job.do === 'extract' ? await extract(job) : settleLayer(job))
+  } catch (error) {
+    say({ type: 'error', error: toKagoError(layerError(error, job.layer, undefined)).toBody() })
+    process.exitCode = 1
+  }
+}
+
+await main()
