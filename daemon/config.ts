@@ -84,9 +84,13 @@ export function readConfig(file: string | undefined, overrides: Partial<ConfigFi
   }
   const known = ['runc', 'unshare', ...Object.keys(config.runtimes)]
   if (!known.includes(config.defaultRuntime)) {
-    throw new KagoError('invalid_argument', `${path}: defaultRuntime: no runtime is called ${config.defaultRuntime}`, {
-      hint: `known runtimes: ${known.join(', ')}`,
-    })
+    throw new KagoError(
+      'invalid_argument',
+      `${path}: defaultRuntime: no runtime is called ${config.defaultRuntime}`,
+      {
+        hint: `known runtimes: ${known.join(', ')}`,
+      },
+    )
   }
   return config
 }
@@ -105,7 +109,10 @@ function parseConfig(path: string, text: string): ConfigFile {
   try {
     value = JSON.parse(text)
   } catch (error) {
-    throw new KagoError('invalid_argument', `${path} is not JSON: ${error instanceof Error ? error.message : ''}`)
+    throw new KagoError(
+      'invalid_argument',
+      `${path} is not JSON: ${error instanceof Error ? error.message : ''}`,
+    )
   }
   if (compiled.Check(value)) return value
   throw new KagoError('invalid_argument', `${path}: ${firstProblem(value)}`, {

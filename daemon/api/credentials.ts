@@ -19,5 +19,8 @@ export function readCredentials(headers: IncomingHttpHeaders): Static<typeof Reg
   } catch {
     // The same answer as for a value that does not fit: the text may hold a password, so it is not quoted.
   }
-  throw new KagoError('invalid_argument', `the header ${registryAuthHeader} is not base64url of {registry: credentials}`)
+  throw new KagoError(
+    'invalid_argument',
+    `the header ${registryAuthHeader} is not base64url of {registry: credentials}`,
+  )
 }

@@ -14,7 +14,9 @@ export async function replyWithLines(
   work: (report: Report) => Promise<unknown>,
 ): Promise<FastifyReply> {
   const stream = new PassThrough({ highWaterMark: progressBacklog })
-  const write = (line: Progress | { type: 'result'; result: unknown } | { type: 'error'; error: unknown }) => {
+  const write = (
+    line: Progress | { type: 'result'; result: unknown } | { type: 'error'; error: unknown },
+  ) => {
     stream.write(`${JSON.stringify(line)}\n`)
   }
   const firstLine = Promise.withResolvers<void>()

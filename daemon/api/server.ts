@@ -111,21 +111,25 @@ async function refuseBrowsers(request: FastifyRequest): Promise<void> {
 function sendError(log: Log, request: FastifyRequest, reply: FastifyReply, thrown: unknown): void {
   const error = fromFastify(thrown)
   if (error.code === 'internal') {
-    log.error({ err: error.cause ?? error, method: request.method, url: request.routeOptions.url }, 'request failed')
+    log.error(
+      { err: error.cause ?? error, method: request.method, url: request.routeOptions.url },
+      'request failed',
+    )
   }
-  void reply
-    .code(errorTable[error.code].http)
-    .type('application/json')
-    .send({ error: error.toBody() })
+  void reply.code(errorTable[error.code].http).type('application/json').send({ error: error.toBody() })
 }
 
 /** fastify's own refusals (a body that is no JSON, too large, of another type) are the request's fault. */
 function fromFastify(thrown: unknown): KagoError {
   if (thrown instanceof KagoError) return thrown
   if (thrown instanceof Error && 'statusCode' in thrown && Number(thrown.statusCode) < 500) {
-    return new KagoError('invalid_argument', thrown.message.charAt(0).toLowerCase() + thrown.message.slice(1), {
-      cause: thrown,
-    })
+    return new KagoError(
+      'invalid_argument',
+      thrown.message.charAt(0).toLowerCase() + thrown.message.slice(1),
+      {
+        cause: thrown,
+      },
+    )
   }
   return toKagoError(thrown)
 }

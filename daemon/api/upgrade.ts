@@ -78,7 +78,9 @@ export async function upgradeReply(
   reply.hijack()
   const { socket } = raw
   reply.raw.detachSocket(socket as never)
-  socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${framesProtocol}\r\n\r\n`)
+  socket.write(
+    `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${framesProtocol}\r\n\r\n`,
+  )
   try {
     await upgraded.serve(socket)
   } finally {

@@ -35,7 +35,8 @@ function readQuery(schema: Schema, data: unknown): unknown {
 function readQueryValue(type: string | undefined, value: unknown): unknown {
   if (type === 'array') return Array.isArray(value) ? value : [value]
   if (typeof value !== 'string') return value
-  if (type === 'boolean') return value === 'true' || value === '1' ? true : value === 'false' || value === '0' ? false : value
+  if (type === 'boolean')
+    return value === 'true' || value === '1' ? true : value === 'false' || value === '0' ? false : value
   if (type === 'integer' && /^-?\d{1,15}$/.test(value)) return Number(value)
   return value
 }
@@ -48,13 +49,20 @@ function describe(compiled: Validator, part: Part, value: unknown, schema: Schem
     const key = String(problem.params.additionalProperties[0])
     const known = Object.keys(schema.properties ?? {})
     const guess = problem.instancePath === '' ? nearest(key, known) : undefined
-    return new KagoError('invalid_argument', `unknown key in the ${place}: ${[...pathOf(problem.instancePath), key].join('.')}`, {
-      hint: guess === undefined ? undefined : `did you mean ${guess}?`,
-    })
+    return new KagoError(
+      'invalid_argument',
+      `unknown key in the ${place}: ${[...pathOf(problem.instancePath), key].join('.')}`,
+      {
+        hint: guess === undefined ? undefined : `did you mean ${guess}?`,
+      },
+    )
   }
   const [problem] = problems
   const where = problem === undefined ? '' : pathOf(problem.instancePath).join('.')
-  return new KagoError('invalid_argument', `${place}${where === '' ? '' : ` ${where}`}: ${problem?.message ?? 'does not fit'}`)
+  return new KagoError(
+    'invalid_argument',
+    `${place}${where === '' ? '' : ` ${where}`}: ${problem?.message ?? 'does not fit'}`,
+  )
 }
 
 function pathOf(pointer: string): string[] {

@@ -25,4 +25,3 @@ export interface ContainerContext extends OperationContext {
   /** What goes on after a reply, by container. */
   readonly cleanUps: Map<string, Promise<void>>
 }
-

@@ -1,7 +1,7 @@
 /** What a request and an image make together: the complete options of a container and the process it will run. Pure. */
-import { KagoError } from '../../shared/errors.ts'
 import type { ImageConfig } from '../../shared/oci/image-config.ts'
 import type { ContainerOptions, CreateBody } from '../../shared/protocol/containers.ts'
+import { buildSpec, type HostFacts, type SpecImageConfig, type SpecInput } from '../runtime/spec.ts'
 import type { ContainerRecord } from './record.ts'
 
 const defaults: ContainerOptions = {
@@ -28,16 +28,20 @@ const defaults: ContainerOptions = {
   autoRemove: false,
 }
 
+export type ResolvedOptions = Pick<ContainerRecord, 'options' | 'imageConfig' | 'process' | 'hostname'>
+
 /**
- * @throws invalid_argument for what contradicts itself or would run nothing.
+ * The whole specification is built once here, so that what can never run is refused before anything is made.
+ * @throws invalid_argument, not_supported
  */
 export function resolveOptions(
+  id: string,
   body: CreateBody,
   image: ImageConfig,
-): { options: ContainerOptions; process: ContainerRecord['process'] } {
-  const { image: imageName, name: _name, platform: _platform, pull: _pull, ...given } = body
-  const config = image.config
-  checkEnv(given.env ?? [])
+  host: HostFacts,
+): ResolvedOptions {
+  const { image: _image, name: _name, platform: _platform, pull: _pull, ...given } = body
+  const { config } = image
   const stopSignal = given.stopSignal ?? config.StopSignal
   const options: ContainerOptions = {
     ...defaults,
@@ -45,51 +49,48 @@ export function resolveOptions(
     labels: { ...config.Labels, ...given.labels },
     ...(stopSignal !== undefined && { stopSignal }),
   }
+  const imageConfig: SpecImageConfig = {
+    Env: config.Env ?? [],
+    Entrypoint: config.Entrypoint ?? [],
+    Cmd: config.Cmd ?? [],
+    WorkingDir: config.WorkingDir ?? '',
+    User: config.User ?? '',
+    architecture: image.architecture,
+  }
+  const spec = buildSpec(
+    specInput({
+      id,
+      options,
+      imageConfig,
+      host,
+      user: { uid: 0, gid: 0, additionalGids: [] },
+      etcFiles: {},
+      initPath: '/init',
+    }),
+  )
   return {
     options,
+    imageConfig,
+    hostname: spec.hostname ?? id.slice(0, 12),
     process: {
-      args: resolveArgs(given, config, imageName),
-      env: resolveEnv(config.Env ?? [], given.env ?? []),
-      workingDir: given.workingDir ?? (config.WorkingDir || '/'),
-      user: given.user ?? config.User ?? '',
+      args: spec.process.args,
+      env: spec.process.env,
+      workingDir: spec.process.cwd,
+      user: options.user ?? config.User ?? '',
     },
   }
 }
 
-/** Docker's rule: a new entrypoint takes the image's Cmd away; an empty one runs the command as it is. */
-function resolveArgs(
-  given: Pick<CreateBody, 'command' | 'entrypoint'>,
-  config: ImageConfig['config'],
-  imageName: string,
-): string[] {
-  const entrypoint = given.entrypoint ?? config.Entrypoint ?? []
-  const ownCommand = given.command !== undefined && given.command.length > 0
-  const command = ownCommand ? given.command : given.entrypoint === undefined ? config.Cmd : []
-  const args = [...entrypoint, ...(command ?? [])]
-  if (args.length > 0 && args[0] !== '') return args
-  throw new KagoError('invalid_argument', `no command: image ${imageName} names none and none was given`, {
-    hint: `give one: kago run ${imageName} COMMAND`,
-  })
+/** What `buildSpec` is asked with, for a container of kago's. */
+export function specInput(
+  parts: Pick<SpecInput, 'id' | 'imageConfig' | 'host' | 'user' | 'etcFiles' | 'initPath' | 'devices'> & {
+    options: ContainerOptions
+  },
+): SpecInput {
+  return { ...parts, networkMode: parts.options.network, cgroupsPath: cgroupsPath(parts.id) }
 }
 
-function resolveEnv(base: readonly string[], own: readonly string[]): string[] {
-  const merged = new Map<string, string>()
-  for (const entry of [...base, ...own]) {
-    const at = entry.indexOf('=')
-    merged.set(at < 0 ? entry : entry.slice(0, at), entry)
-  }
-  return [...merged.values()].filter((entry) => entry.includes('='))
-}
-
-function checkEnv(entries: readonly string[]): void {
-  for (const entry of entries) {
-    if (entry.startsWith('=') || entry === '') {
-      throw new KagoError('invalid_argument', `not an environment variable: ${JSON.stringify(entry)}`, {
-        hint: 'write KEY=value',
-      })
-    }
-    if (entry.includes('\0')) {
-      throw new KagoError('invalid_argument', `environment variable ${JSON.stringify(entry.split('=')[0])} holds a NUL byte`)
-    }
-  }
+/** From the root of each cgroup hierarchy. */
+export function cgroupsPath(id: string): string {
+  return `/kago/${id}`
 }

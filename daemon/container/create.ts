@@ -59,8 +59,8 @@ export async function createSteps(
   const { paths, config } = context
   const id = randomBytes(32).toString('hex')
   operation.setTarget(id)
-  const { options, process } = resolveOptions(body, image.config)
-  const runtime = options.runtime ?? config.defaultRuntime
+  const resolved = resolveOptions(id, body, image.config, context.host)
+  const runtime = resolved.options.runtime ?? config.defaultRuntime
   context.runtimes.get(runtime)
   const snapshotter = context.image.snapshotter
   const record: ContainerRecord = {
@@ -70,8 +70,7 @@ export async function createSteps(
       manifestDigest: image.row.manifestDigest,
       platform: image.row.platform,
     },
-    options,
-    process,
+    ...resolved,
     chainIds: image.chainIds,
     runtime,
     snapshotter: snapshotter.name,

@@ -7,7 +7,11 @@ import { normalizeSignal } from './signals.ts'
 import type { LiveTask } from './task.ts'
 
 /** @throws wrong_state if it does not run; invalid_argument for a signal that does not exist. */
-export async function killContainer(context: ContainerContext, text: string, signal = 'KILL'): Promise<Container> {
+export async function killContainer(
+  context: ContainerContext,
+  text: string,
+  signal = 'KILL',
+): Promise<Container> {
   const container = findContainer(context, text)
   const task = liveTask(context, container)
   const name = normalizeSignal(signal)

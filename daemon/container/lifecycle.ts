@@ -53,7 +53,8 @@ export function nextState(name: string, state: State, event: LifecycleEvent): St
 }
 
 function wrongState(name: string, state: State, event: LifecycleEvent): KagoError {
-  const say = (message: string, hint?: string) => new KagoError('wrong_state', message, { hint, details: { state } })
+  const say = (message: string, hint?: string) =>
+    new KagoError('wrong_state', message, { hint, details: { state } })
   switch (event) {
     case 'pause':
       return state === 'paused' ? say(`container ${name} is paused already`) : notRunning()

@@ -17,9 +17,12 @@ export interface ListOptions {
 /** Newest first; only running ones unless `all`, a limit or a filter by status asks for more. */
 export function listContainers(context: ContainerContext, options: ListOptions = {}): ContainerSummary[] {
   const filters = parseFilters(options.filter ?? [])
-  const all = options.all === true || options.limit !== undefined || filters.has('status') || filters.has('exited')
+  const all =
+    options.all === true || options.limit !== undefined || filters.has('status') || filters.has('exited')
   const matches = (container: Container) =>
-    [...filters].every(([key, values]) => values.some((value) => filterTable[key]?.(context, container, value)))
+    [...filters].every(([key, values]) =>
+      values.some((value) => filterTable[key]?.(context, container, value)),
+    )
   return context.containers
     .list()
     .filter((row) => all || isAlive(row.state))
@@ -40,7 +43,8 @@ const filterTable: Readonly<Record<string, Filter>> = {
     return at < 0 ? Object.hasOwn(labels, value) : labels[value.slice(0, at)] === value.slice(at + 1)
   },
   status: (_context, container, value) => container.state === value,
-  exited: (_context, container, value) => container.state === 'exited' && container.exitStatus === Number(value),
+  exited: (_context, container, value) =>
+    container.state === 'exited' && container.exitStatus === Number(value),
   ancestor: (_context, { record: { image } }, value) =>
     image.reference === value ||
     image.reference === `${value}:latest` ||

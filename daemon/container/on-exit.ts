@@ -1,6 +1,8 @@
 /** What happens when a container's process has ended: its status is recorded, then what it held is given back. */
 import { rm } from 'node:fs/promises'
-import type { ShimConnection, ShimExit } from '../shim/client.ts'
+import type { ContainerExit } from '../../shared/protocol/frames.ts'
+import type { ShimConnection } from '../shim/client.ts'
+import { cgroupsPath } from './create-options.ts'
 import { cleanUp } from './clean-up.ts'
 import type { ContainerContext } from './context.ts'
 import { deleteFiles } from './delete-files.ts'
@@ -23,7 +25,7 @@ export function watchTask(context: ContainerContext, id: string, shim: ShimConne
  * Writes the end into the record: `exit` as the shim wrote it, or undefined if nobody knows.
  * Deleting what is left goes on after it has returned.
  */
-export function recordExit(context: ContainerContext, id: string, exit: ShimExit | undefined): void {
+export function recordExit(context: ContainerContext, id: string, exit: ContainerExit | undefined): void {
   const { containers, tasks, events } = context
   tasks.get(id)?.shim.close()
   tasks.delete(id)
@@ -41,7 +43,7 @@ export function recordExit(context: ContainerContext, id: string, exit: ShimExit
         finishedAt: exit === undefined ? null : Date.parse(exit.exitedAt),
         exitStatus: exit?.status ?? null,
         exitSignal: exit?.signal ?? null,
-        oomKilled: context.host.wasOomKilled(id) ? 1 : 0,
+        oomKilled: wasOomKilled(cgroupsPath(id)) ? 1 : 0,
         error: exit === undefined ? 'its shim died: the exit status is unknown' : null,
       },
       'quick',
@@ -54,7 +56,12 @@ export function recordExit(context: ContainerContext, id: string, exit: ShimExit
 }
 
 /** The runtime's state, the cgroup, the bundle; all files too if the container goes. */
-async function giveBack(context: ContainerContext, id: string, runtime: string, isRemoved: boolean): Promise<void> {
+async function giveBack(
+  context: ContainerContext,
+  id: string,
+  runtime: string,
+  isRemoved: boolean,
+): Promise<void> {
   await context.runtimes.get(runtime).delete(id, { force: true })
   await rm(context.paths.bundle(id), { recursive: true, force: true })
   if (isRemoved) await deleteFiles(context, id)

@@ -13,7 +13,11 @@ export function unpauseContainer(context: ContainerContext, text: string): Promi
   return freeze(context, text, 'unpause')
 }
 
-async function freeze(context: ContainerContext, text: string, verb: 'pause' | 'unpause'): Promise<Container> {
+async function freeze(
+  context: ContainerContext,
+  text: string,
+  verb: 'pause' | 'unpause',
+): Promise<Container> {
   const { id } = findContainer(context, text)
   return await context.locks.hold(id, async () => {
     const container = findContainer(context, id)

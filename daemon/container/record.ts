@@ -1,6 +1,7 @@
 /** What was decided when a container was created, as its row in the database keeps it. */
 import type { Digest } from '../../shared/oci/digest.ts'
 import type { ContainerOptions } from '../../shared/protocol/containers.ts'
+import type { SpecImageConfig } from '../runtime/spec.ts'
 import type { ContainerRow } from '../state/containers.ts'
 
 export interface ContainerRecord {
@@ -12,8 +13,11 @@ export interface ContainerRecord {
     platform: string
   }
   options: ContainerOptions
+  /** What the image says of its process. */
+  imageConfig: SpecImageConfig
   /** What runs, after the image's defaults were applied. */
   process: { args: string[]; env: string[]; workingDir: string; user: string }
+  hostname: string
   /** The image's layers, lowest first. Kept here so that the container outlives the image's name. */
   chainIds: Digest[]
   runtime: string

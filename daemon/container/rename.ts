@@ -6,7 +6,11 @@ import { findContainer } from './find.ts'
 import { checkName } from './names.ts'
 import type { Container } from './record.ts'
 
-export async function renameContainer(context: ContainerContext, text: string, name: string): Promise<Container> {
+export async function renameContainer(
+  context: ContainerContext,
+  text: string,
+  name: string,
+): Promise<Container> {
   const { id } = findContainer(context, text)
   checkName(name)
   return await context.locks.hold(id, async () => {

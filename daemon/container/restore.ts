@@ -43,7 +43,11 @@ async function restoreTask(context: ContainerContext, container: Container): Pro
   } else if (shim !== undefined) {
     const process = await shim.started
     const running = state === 'stopping' ? 'running' : state
-    context.containers.updateTask(id, { state: running, pid: process.pid, pidStart: process.startTime }, 'quick')
+    context.containers.updateTask(
+      id,
+      { state: running, pid: process.pid, pidStart: process.startTime },
+      'quick',
+    )
     watchTask(context, id, shim)
     context.log.info({ container: id, name, pid: process.pid }, 'adopted')
     return
@@ -52,14 +56,22 @@ async function restoreTask(context: ContainerContext, container: Container): Pro
     const event = container.startedAt === null ? 'start-failed' : 'restart-failed'
     context.containers.updateTask(
       id,
-      { state: nextState(name, state, event), pid: null, pidStart: null, error: 'kagod ended while it was starting' },
+      {
+        state: nextState(name, state, event),
+        pid: null,
+        pidStart: null,
+        error: 'kagod ended while it was starting',
+      },
       'quick',
     )
     return
   }
   const exit = await readExitFile(join(bundle, 'exit'))
   recordExit(context, id, exit)
-  context.log.info({ container: id, name, exit: exit?.status ?? null }, exit === undefined ? 'lost' : 'exit collected')
+  context.log.info(
+    { container: id, name, exit: exit?.status ?? null },
+    exit === undefined ? 'lost' : 'exit collected',
+  )
 }
 
 async function tryConnect(socketPath: string): Promise<ShimConnection | undefined> {

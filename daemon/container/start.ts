@@ -3,8 +3,8 @@ import type { Duplex } from 'node:stream'
 import { KagoError, toKagoError } from '../../shared/errors.ts'
 import { type Operation, operate } from '../operation/operation.ts'
 import { quoteWords } from '../operation/shell.ts'
-import { launchShim, shimCommand } from '../shim/launch.ts'
-import { writeBundle } from './bundle.ts'
+import { launchShim, shimArguments } from '../shim/launch.ts'
+import { writeContainerBundle } from './bundle.ts'
 import { cleanedUp } from './clean-up.ts'
 import type { ContainerContext } from './context.ts'
 import { findContainer } from './find.ts'
@@ -35,7 +35,8 @@ export async function startContainer(
   const { id } = findContainer(context, text)
   return await context.locks.hold(id, async () => {
     const container = findContainer(context, id)
-    if (container.state === 'running' && options.attach === undefined) return { container, attached: undefined }
+    if (container.state === 'running' && options.attach === undefined)
+      return { container, attached: undefined }
     nextState(container.name, container.state, 'start')
     return await operate(context, { kind: 'container.start', target: id }, (operation) =>
       startSteps(context, operation, container, options),
@@ -61,8 +62,12 @@ export async function startSteps(
     const bundle = paths.bundle(id)
     await operation.step(
       'write the bundle',
-      { by: `${bundle}/config.json`, shell: `mkdir -p ${bundle}/rootfs`, undo: ['container.delete-bundle', id] },
-      () => writeBundle(context, container),
+      {
+        by: `${bundle}/config.json`,
+        shell: `mkdir -p ${bundle}/rootfs`,
+        undo: ['container.delete-bundle', id],
+      },
+      () => writeContainerBundle(context, container, runtime),
     )
 
     const launch = taskOptions(context, container, runtime, options)
@@ -70,7 +75,7 @@ export async function startSteps(
       'launch the shim: mount the root, run the process',
       {
         by: `kago-shim, ${runtime.name}`,
-        shell: `cd ${bundle} && ${quoteWords(shimCommand(launch))}`,
+        shell: `cd ${bundle} && ${quoteWords([launch.shim, ...shimArguments(launch)])}`,
         undo: ['container.end-task', id],
       },
       async () => {
@@ -80,7 +85,7 @@ export async function startSteps(
           return { shim: launched.events, attached: launched.attach, process: started }
         } catch (error) {
           launched.attach?.destroy()
-          throw await runtime.explainFailure(bundle, toKagoError(error))
+          throw runtime.explainFailure(bundle, toKagoError(error).message)
         }
       },
     )
@@ -102,7 +107,11 @@ export async function startSteps(
     const now = containers.find(id)
     if (now !== undefined && isAlive(now.state)) {
       const state = nextState(name, 'starting', hasRunBefore ? 'restart-failed' : 'start-failed')
-      containers.updateTask(id, { state, pid: null, pidStart: null, error: error.message, ...exitOf(error) }, 'quick')
+      containers.updateTask(
+        id,
+        { state, pid: null, pidStart: null, error: error.message, ...exitOf(error) },
+        'quick',
+      )
     }
     throw error
   }

@@ -47,7 +47,8 @@ async function describeProcess(pid: number, bootedAt: number): Promise<Processes
       command: cmdline === '' ? `[${name}]` : cmdline.replace(/\0+$/, '').replaceAll('\0', ' '),
     }
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH')) return undefined
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH'))
+      return undefined
     throw error
   }
 }

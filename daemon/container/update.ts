@@ -2,6 +2,7 @@
 import { KagoError } from '../../shared/errors.ts'
 import type { Resources } from '../../shared/protocol/containers.ts'
 import { operate } from '../operation/operation.ts'
+import { linuxResources } from '../runtime/spec/resources.ts'
 import type { ContainerContext } from './context.ts'
 import { findContainer } from './find.ts'
 import { isAlive } from './lifecycle.ts'
@@ -13,7 +14,9 @@ export async function updateContainer(
   change: { resources: Resources },
 ): Promise<Container> {
   if (Object.keys(change.resources).length === 0) {
-    throw new KagoError('invalid_argument', 'nothing to change', { hint: 'give a limit, such as --memory 512m' })
+    throw new KagoError('invalid_argument', 'nothing to change', {
+      hint: 'give a limit, such as --memory 512m',
+    })
   }
   const { id } = findContainer(context, text)
   return await context.locks.hold(id, async () => {
@@ -25,7 +28,7 @@ export async function updateContainer(
     await operate(context, { kind: 'container.update', target: id }, async (operation) => {
       if (isAlive(container.state)) {
         await operation.step('set the limits', { by: `${runtime.name} update` }, () =>
-          runtime.update(id, context.host.resources(resources)),
+          runtime.update(id, linuxResources(resources, context.host)),
         )
       }
       await operation.step('write the record', { by: 'kago.db' }, () => {

@@ -51,7 +51,9 @@ function renderExtraHost(text: string): string {
   const name = text.slice(0, at)
   const address = text.slice(at + 1).replace(/^\[(.*)\]$/, '$1')
   if (at > 0 && /^[\w.-]+$/.test(name) && /^[0-9a-fA-F.:]+$/.test(address)) return `${address}\t${name}\n`
-  throw new KagoError('invalid_argument', `not a host: ${JSON.stringify(text)}`, { hint: 'write NAME:ADDRESS' })
+  throw new KagoError('invalid_argument', `not a host: ${JSON.stringify(text)}`, {
+    hint: 'write NAME:ADDRESS',
+  })
 }
 
 async function renderResolvConf({ network, dns }: NameOptions): Promise<string> {

@@ -37,10 +37,9 @@ export const Mount = closed({
       Type.Literal('rslave'),
     ]),
   ),
-  /** A bind of the directory alone, without the mounts below it. */
-  nonRecursive: Type.Optional(Type.Boolean()),
-  tmpfsSizeBytes: Type.Optional(Type.Integer({ minimum: 0 })),
-  tmpfsMode: Type.Optional(Type.Integer({ minimum: 0, maximum: 0o7777 })),
+  /** Of `tmpfs` only. */
+  sizeBytes: Type.Optional(Type.Integer({ minimum: 0 })),
+  mode: Type.Optional(Type.Integer({ minimum: 0, maximum: 0o7777 })),
 })
 export type Mount = Static<typeof Mount>
 
@@ -48,9 +47,9 @@ export type Mount = Static<typeof Mount>
 const runFields = {
   /** Words after the entrypoint; instead of the image's Cmd. */
   command: Type.Optional(Words),
-  /** Instead of the image's Entrypoint; an empty list removes it. */
+  /** Instead of the image's Entrypoint, and then its Cmd is not used either; `[""]` means no entrypoint at all. */
   entrypoint: Type.Optional(Words),
-  /** `KEY=value`. */
+  /** `KEY=value`; a bare `KEY` removes what the image sets. */
   env: Words,
   workingDir: Type.Optional(Path),
   /** `user[:group]`, names or numbers. */

@@ -48,7 +48,8 @@ export function containerHandlers(context: ContainerContext): ContainerHandlers 
     'container.wait': async ({ params, query, signal }) => ({
       exitStatus: await waitForContainer(context, params.id, query.condition ?? 'not-running', signal),
     }),
-    'container.rename': async ({ params, body }) => named(await renameContainer(context, params.id, body.name)),
+    'container.rename': async ({ params, body }) =>
+      named(await renameContainer(context, params.id, body.name)),
     'container.update': async ({ params, body }) => named(await updateContainer(context, params.id, body)),
     'container.top': async ({ params }) => ({ processes: await listProcesses(context, params.id) }),
     'container.ports': ({ params }) => listPorts(context, params.id),

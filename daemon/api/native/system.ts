@@ -1,0 +1,17 @@
+/** The routes of the daemon itself. */
+import type { ContainerContext } from '../../container/context.ts'
+import { systemInfo } from '../../system/info.ts'
+import { daemonVersion } from '../../version.ts'
+import type { Handlers } from '../route-table.ts'
+
+type SystemHandlers = Pick<Handlers, Extract<keyof Handlers, `system.${string}` | `registry.${string}`>>
+
+export function systemHandlers(context: ContainerContext): SystemHandlers {
+  return {
+    'system.ping': () => ({ ok: true }),
+    'system.version': () => daemonVersion(),
+    'system.info': () => systemInfo(context),
+    'registry.login': ({ body, signal }) =>
+      context.image.registry.checkLogin(body.registry, body.credentials, { signal }),
+  }
+}

@@ -1,0 +1,105 @@
+/** Puts the daemon together: the only place that knows all the parts. */
+import { createServer } from './api/server.ts'
+import { listenOnSocket } from './api/listen.ts'
+import { nativeHandlers } from './api/native/index.ts'
+import type { Config } from './config.ts'
+import { allCleanedUp } from './container/clean-up.ts'
+import type { ContainerContext } from './container/context.ts'
+import { createLocks } from './container/locks.ts'
+import { restoreContainers } from './container/restore.ts'
+import { containerUndos } from './container/undos.ts'
+import { openContentStore } from './content/store.ts'
+import { createEventBus } from './events/bus.ts'
+import { readHostFacts } from './host/features.ts'
+import type { ImageContext } from './image/context.ts'
+import { loadEmbedded } from './image/embedded.ts'
+import { recoverImages } from './image/recover.ts'
+import { imageUndos } from './image/undos.ts'
+import { takeRoots } from './instance.ts'
+import type { OperationContext, UndoTable } from './operation/operation.ts'
+import { parseFaults } from './operation/faults.ts'
+import { recoverOperations } from './operation/recover.ts'
+import { resolvePaths } from './paths.ts'
+import { createRegistryClient } from './registry/client.ts'
+import { createRuntimes } from './runtime/runtimes.ts'
+import { chooseSnapshotter } from './snapshot/choose.ts'
+import { containerTable } from './state/containers.ts'
+import { openDatabase } from './state/database.ts'
+import { imageTable } from './state/images.ts'
+import { operationTable } from './state/operations.ts'
+import { createLog } from './telemetry/log.ts'
+import { daemonVersion } from './version.ts'
+
+export interface Daemon {
+  /** Stops listening, lets what goes on after replies finish, and gives the roots back. Containers go on. */
+  close(): Promise<void>
+}
+
+const operationsKept = 2000
+
+/** Starts a daemon: takes the roots, repairs, then listens. */
+export async function startDaemon(config: Config): Promise<Daemon> {
+  const log = createLog(config.logLevel)
+  const paths = resolvePaths(config)
+  const instance = takeRoots(paths)
+  const database = openDatabase(paths.database)
+  const events = createEventBus()
+  const undos: UndoTable = new Map()
+  const operations: OperationContext = {
+    journal: operationTable(database),
+    undos,
+    faults: parseFaults(process.env['KAGO_FAULT']),
+    log,
+  }
+  const containers = containerTable(database)
+  const image: ImageContext = {
+    ...operations,
+    images: imageTable(database),
+    containers,
+    content: await openContentStore({ root: paths.dataRoot }),
+    snapshotter: await chooseSnapshotter(config.snapshotter, { root: paths.dataRoot }),
+    registry: createRegistryClient({
+      insecureRegistries: config.insecureRegistries,
+      mirrors: config.mirrors,
+      certsDir: config.certsDir,
+    }),
+    events,
+    unpackChildPath: paths.programs.unpackLayer,
+  }
+  const context: ContainerContext = {
+    ...operations,
+    config,
+    paths,
+    containers,
+    image,
+    runtimes: createRuntimes({ runRoot: paths.runtimeState, runtimes: config.runtimes }),
+    host: await readHostFacts(),
+    events,
+    tasks: new Map(),
+    locks: createLocks(),
+    cleanUps: new Map(),
+  }
+  for (const [name, undo] of [...imageUndos(image), ...containerUndos(context)]) undos.set(name, undo)
+
+  await recoverOperations(operations)
+  await recoverImages(image)
+  await restoreContainers(context)
+  operations.journal.prune(operationsKept)
+  await loadEmbedded(image, paths.programs.embeddedImage)
+
+  const app = createServer(nativeHandlers(context), log)
+  await listenOnSocket(app, paths.socket, config.socketGroup)
+  log.info({ ...daemonVersion(), socket: paths.socket, pid: process.pid }, 'kagod is ready')
+
+  return {
+    async close() {
+      log.info({}, 'ending; containers go on')
+      await app.close()
+      await allCleanedUp(context)
+      for (const { shim } of context.tasks.values()) shim.close()
+      await image.registry.close()
+      database.close()
+      instance.release()
+    },
+  }
+}

@@ -1,0 +1,63 @@
+/** Writes a container's bundle: the files of its names, its user looked up, its specification as config.json. */
+import { writeEtcFiles } from '../network/etc-files.ts'
+import { writeBundle } from '../runtime/bundle.ts'
+import type { Runtime } from '../runtime/contract.ts'
+import { listHostDevices, resolveDevices } from '../runtime/host-devices.ts'
+import { buildSpec } from '../runtime/spec.ts'
+import { containerHostname } from '../runtime/spec/namespaces.ts'
+import { resolveUser } from '../runtime/user.ts'
+import type { ContainerContext } from './context.ts'
+import { specInput } from './create-options.ts'
+import type { Container } from './record.ts'
+import { readRootFile } from './root-files.ts'
+
+/** @throws what is wrong with the container's options on this machine, before anything runs. */
+export async function writeContainerBundle(
+  context: ContainerContext,
+  container: Container,
+  runtime: Runtime,
+): Promise<void> {
+  const { id, record } = container
+  const { options, imageConfig } = record
+  const { host, paths } = context
+  const bundle = paths.bundle(id)
+  const [user, etcFiles] = await Promise.all([
+    lookUpUser(context, container, record.process.user, options.groupAdd),
+    writeEtcFiles(paths.container(id), {
+      network: options.network,
+      hostname: container.record.hostname,
+      extraHosts: options.extraHosts,
+      dns: options.dns,
+    }),
+  ])
+  const spec = buildSpec(
+    specInput({
+      id,
+      options,
+      imageConfig,
+      host,
+      user,
+      etcFiles,
+      initPath: paths.programs.init,
+      devices: options.privileged ? listHostDevices() : resolveDevices(options.devices),
+    }),
+  )
+  runtime.refuse(spec)
+  for (const notice of runtime.notices(spec)) context.log.warn({ container: id }, notice)
+  writeBundle(bundle, spec)
+  await runtime.prepare({ id, bundle })
+}
+
+/** Names are looked up in the container's own /etc/passwd and /etc/group, never in the host's. */
+export async function lookUpUser(
+  context: ContainerContext,
+  container: Container,
+  user: string,
+  groupAdd: readonly string[],
+): Promise<ReturnType<typeof resolveUser>> {
+  const [passwd, group] = await Promise.all([
+    readRootFile(context, container, 'etc/passwd'),
+    readRootFile(context, container, 'etc/group'),
+  ])
+  return resolveUser(user, { passwd, group, groupAdd: [...groupAdd] })
+}

@@ -1,0 +1,122 @@
+/** Runs another process in a running container, under a shim of its own: it outlives the daemon like the first one. */
+import { randomBytes } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { KagoError, toKagoError } from '../../shared/errors.ts'
+import type { ExecBody } from '../../shared/protocol/containers.ts'
+import { toolEnvironment } from '../host/exec.ts'
+import { type Operation, operate } from '../operation/operation.ts'
+import { quoteWords } from '../operation/shell.ts'
+import { readBundleSpec, writeProcessFile } from '../runtime/bundle.ts'
+import { type LaunchedShim, type LaunchShimOptions, launchShim, shimArguments } from '../shim/launch.ts'
+import type { AttachedStream } from './attach.ts'
+import { lookUpUser } from './bundle.ts'
+import type { ContainerContext } from './context.ts'
+import { execProcess } from './exec-process.ts'
+import { findContainer } from './find.ts'
+import { liveTask } from './kill.ts'
+import type { Container } from './record.ts'
+import { spliceFrames } from './splice.ts'
+import { terminalOptions } from './task-options.ts'
+
+export async function execAttached(
+  context: ContainerContext,
+  text: string,
+  body: ExecBody,
+): Promise<AttachedStream> {
+  const { shim } = await startExec(context, text, body, { output: true, stdin: body.stdin ?? false })
+  const { attach } = shim
+  if (attach === undefined) throw new KagoError('internal', 'the shim gave no stream to attach to')
+  return { serve: (client) => spliceFrames(attach, client, async () => {}) }
+}
+
+export async function execDetached(
+  context: ContainerContext,
+  text: string,
+  body: ExecBody,
+): Promise<{ pid: number }> {
+  return { pid: (await startExec(context, text, body, undefined)).pid }
+}
+
+/** @throws wrong_state if the container does not run; what the runtime says of a command it cannot execute. */
+async function startExec(
+  context: ContainerContext,
+  text: string,
+  body: ExecBody,
+  attach: LaunchShimOptions['attach'],
+): Promise<{ shim: LaunchedShim; pid: number }> {
+  const container = findContainer(context, text)
+  liveTask(context, container)
+  if (container.state === 'paused') {
+    throw new KagoError('wrong_state', `container ${container.name} is paused`, {
+      hint: `let it go on first: kago unpause ${container.name}`,
+    })
+  }
+  return await operate(context, { kind: 'container.exec', target: container.id }, (operation) =>
+    execSteps(context, operation, container, body, attach),
+  )
+}
+
+async function execSteps(
+  context: ContainerContext,
+  operation: Operation,
+  container: Container,
+  body: ExecBody,
+  attach: LaunchShimOptions['attach'],
+): Promise<{ shim: LaunchedShim; pid: number }> {
+  const { id, record } = container
+  const runtime = context.runtimes.get(record.runtime)
+  const bundle = context.paths.bundle(id)
+  const execId = randomBytes(8).toString('hex')
+  const file = (suffix: string) => join(bundle, `exec-${execId}${suffix}`)
+  const files = ['.json', '.pid', '.exit', '.sock', '.sh'].map(file)
+  const forget = async () => {
+    await Promise.all(files.map((path) => rm(path, { force: true })))
+  }
+
+  const processFile = await operation.step('write the process', { by: file('.json') }, async () => {
+    const user = await lookUpUser(
+      context,
+      container,
+      body.user ?? record.process.user,
+      record.options.groupAdd,
+    )
+    const process = execProcess(readBundleSpec(bundle), body, user, context.host)
+    const path = writeProcessFile(bundle, execId, process)
+    await runtime.prepareExec({ id, bundle, processFile: path })
+    return path
+  })
+  const { terminal, consoleSocket } = terminalOptions(runtime, body.terminal ?? false, file('.sock'))
+  const launch: LaunchShimOptions = {
+    shim: context.paths.programs.shim,
+    environment: toolEnvironment,
+    bundle,
+    hostMounts: true,
+    stdin: body.stdin === true ? (body.terminal === true ? 'open' : 'once') : 'none',
+    ...terminal,
+    ...(body.size !== undefined && { size: body.size }),
+    pidFile: file('.pid'),
+    exitFile: file('.exit'),
+    ...(attach !== undefined && { attach }),
+    runtime: runtime.execCommand({ id, bundle, processFile, pidFile: file('.pid'), ...consoleSocket }),
+  }
+  return await operation.step(
+    'launch a shim: enter the container, run the process',
+    {
+      by: `kago-shim, ${runtime.name}`,
+      shell: `cd ${bundle} && ${quoteWords([launch.shim, ...shimArguments(launch)])}`,
+    },
+    async () => {
+      const shim = await launchShim(launch)
+      shim.events.exited.then(forget, forget).catch((error: unknown) => {
+        context.log.warn({ err: error, container: id }, 'files of an exec stay behind')
+      })
+      try {
+        return { shim, pid: (await shim.events.started).pid }
+      } catch (error) {
+        shim.attach?.destroy()
+        throw runtime.explainFailure(bundle, toKagoError(error).message)
+      }
+    },
+  )
+}
