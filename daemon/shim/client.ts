@@ -27,6 +27,9 @@ const signalNames = new Set(
   ).split(' '),
 )
 
+/** What the shim says and writes of the end. */
+export type ShimExit = ContainerExit
+
 export interface ShimConnectionOptions {
   /** Called when the connection ends before the container started; what it gives is added to the error. */
   explainDeath?: () => Promise<string>
@@ -62,14 +65,14 @@ export class ShimConnection {
   }
 
   /** Sends a signal to the container's process: a name with or without SIG, RTMIN+n, or a number. */
-  signal(name: string): void {
+  async signal(name: string): Promise<void> {
     const bare = name.replace(/^SIG/, '')
     if (!isSignal(bare)) throw new KagoError('invalid_argument', `no such signal: ${name}`)
-    this.#write(encodeSignal(bare))
+    await this.#write(encodeSignal(bare))
   }
 
-  resize(columns: number, rows: number): void {
-    this.#write(encodeResize({ columns, rows }))
+  async resize(columns: number, rows: number): Promise<void> {
+    await this.#write(encodeResize({ columns, rows }))
   }
 
   /** Lets go of the connection; the container goes on. */
@@ -77,8 +80,10 @@ export class ShimConnection {
     this.#socket.destroy()
   }
 
-  #write(frame: Uint8Array): void {
-    if (!this.#isOver && this.#socket.writable) this.#socket.write(frame)
+  /** To a container that has ended nothing needs to be said. */
+  async #write(frame: Uint8Array): Promise<void> {
+    if (this.#isOver || !this.#socket.writable) return
+    await new Promise<void>((resolve) => this.#socket.write(frame, () => resolve()))
   }
 
   #receive(chunk: Uint8Array): void {

@@ -16,10 +16,10 @@ static bool header_is_good(const struct peer *peer) {
   uint32_t length = payload_length(peer);
   if (peer->header[1] || peer->header[2] || peer->header[3]) return false;
   switch (peer->header[0]) {
-    case FRAME_STDIN: return peer->gives_stdin && length <= MAX_PAYLOAD;
+    case FRAME_STDIN: return peer->attached && length <= MAX_PAYLOAD;
     case FRAME_RESIZE: return length == 4;
     case FRAME_SIGNAL: return length >= 1 && length < SMALL_PAYLOAD;
-    case FRAME_CLOSE: return peer->gives_stdin && length == 0;
+    case FRAME_CLOSE: return peer->attached && length == 0;
     case FRAME_ATTACH: return !peer->attached && length == 1;
     default: return false;
   }
@@ -45,7 +45,9 @@ static bool take_frame(struct shim *shim, struct peer *peer) {
       resize_terminal(shim, (uint16_t)(peer->small[0] << 8 | peer->small[1]), (uint16_t)(peer->small[2] << 8 | peer->small[3]));
       return true;
     case FRAME_SIGNAL: take_signal(shim, peer, payload_length(peer)); return true;
-    case FRAME_CLOSE: close_input(shim); return true;
+    case FRAME_CLOSE:
+      if (peer->gives_stdin) close_input(shim);
+      return true;
     case FRAME_ATTACH:
       if (peer->small[0] & ~(ATTACH_OUTPUT | ATTACH_STDIN)) return false;
       attach_peer(shim, peer, peer->small[0]);
@@ -54,7 +56,8 @@ static bool take_frame(struct shim *shim, struct peer *peer) {
   }
 }
 
-/* Stdin goes through as it arrives, so a frame of a megabyte needs no buffer; everything else is short. */
+/* Stdin goes through as it arrives, so a frame of a megabyte needs no buffer; everything else is short.
+   From a peer that attached to output alone it is thrown away: it cannot know what the container was started with. */
 ssize_t parse_frames(struct shim *shim, struct peer *peer, const uint8_t *data, size_t length) {
   size_t used = 0;
   while (used < length && peer->fd >= 0) {
@@ -63,13 +66,13 @@ ssize_t parse_frames(struct shim *shim, struct peer *peer, const uint8_t *data, 
       peer->payload_read = 0;
       if (peer->header_length < sizeof peer->header) continue;
       if (!header_is_good(peer)) return -1;
-      if (peer->header[0] == FRAME_CLOSE && input_waits(shim)) {
+      if (peer->header[0] == FRAME_CLOSE && peer->gives_stdin && input_waits(shim)) {
         peer->header_length--; /* bytes wait before this end: look again when they are through */
         return (ssize_t)used - 1;
       }
     } else if (peer->header[0] == FRAME_STDIN) {
       size_t left = payload_length(peer) - peer->payload_read, here = length - used < left ? length - used : left;
-      size_t written = write_input(shim, data + used, here);
+      size_t written = peer->gives_stdin ? write_input(shim, data + used, here) : here;
       peer->payload_read += (uint32_t)written;
       used += written;
       if (written < here) return (ssize_t)used;

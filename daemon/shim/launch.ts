@@ -9,42 +9,45 @@ import { ShimConnection } from './client.ts'
 
 export interface ShimMount {
   type: string
-  /** Relative to `mountFrom`, like every directory named in the options. */
   source: string
   /** Relative to the bundle. */
   target: string
   /** As in fstab; what is not a flag goes to the filesystem. */
   options: string[]
+  /** Where relative names in source and options begin; the same for all mounts of a container. */
+  from?: string
 }
 
-export interface LaunchShimOptions {
+export interface LaunchOptions {
   /** Where kago-shim is. */
-  shim: string
+  program: string
   /** The working directory of shim and runtime; the other paths may be relative to it. */
   bundle: string
-  mountFrom?: string
-  mounts?: ShimMount[]
+  mounts?: readonly ShimMount[] | undefined
   /** Make no mount namespace of its own: for exec, and for mounts that the host must see. */
-  hostMounts?: boolean
-  log?: { directory: string; maxBytes?: number; maxFiles?: number }
-  /** `once`: it ends when the first client attached to it goes. */
-  stdin?: 'none' | 'open' | 'once'
+  hostMounts?: boolean | undefined
+  log?: { directory: string; maxBytes?: number | undefined; maxFiles?: number | undefined } | undefined
+  /** Without it the container's stdin is /dev/null. */
+  stdin?: boolean | undefined
+  /** Stdin ends when the first client attached to it goes. */
+  stdinOnce?: boolean | undefined
   /** `console-socket`: the runtime sends the terminal there; `pty`: the runtime's stdio is the terminal. */
-  terminal?: { kind: 'console-socket'; socket: string } | { kind: 'pty' }
-  size?: TerminalSize
+  terminal?: 'console-socket' | 'pty' | undefined
+  consoleSocket?: string | undefined
+  size?: TerminalSize | undefined
   /** Where the runtime writes the pid of the container's process. */
   pidFile: string
   exitFile: string
   /** Where later clients connect. */
-  socket?: string
+  socket?: string | undefined
   /** Attach from the first byte. */
-  attach?: { output: boolean; stdin: boolean }
-  oomScoreAdj?: number
+  attach?: { output: boolean; stdin: boolean } | undefined
+  oomScoreAdj?: number | undefined
   /** The command that starts the container and returns. */
-  runtime: string[]
-  environment?: Record<string, string>
+  runtime: readonly string[]
+  environment?: Record<string, string> | undefined
   /** Cancels a start that has not ended; a started container is not touched. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
 }
 
 export interface LaunchedShim {
@@ -57,15 +60,15 @@ export interface LaunchedShim {
 const keptWords = 8 * 1024
 
 /** Resolves when the shim runs; `events.started` says whether and when the container does. */
-export async function launchShim(options: LaunchShimOptions): Promise<LaunchedShim> {
+export async function launchShim(options: LaunchOptions): Promise<LaunchedShim> {
   if (options.signal?.aborted) throw new KagoError('cancelled', 'cancelled')
-  const child = spawn(options.shim, shimArguments(options), {
+  const child = spawn(options.program, shimArguments(options), {
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe', 'pipe', ...(options.attach ? ['pipe' as const] : [])],
     ...(options.environment && { env: options.environment }),
   })
   const words = collectWords(child)
-  const shimPid = await spawned(child, options.shim)
+  const shimPid = await spawned(child, options.program)
   child.unref()
   const events = new ShimConnection(connectionOf(child, 3), { explainDeath: () => words.all })
   stopWith(events, options.signal, shimPid)
@@ -74,39 +77,49 @@ export async function launchShim(options: LaunchShimOptions): Promise<LaunchedSh
   return { events, attach: options.attach && connectionOf(child, 4), shimPid }
 }
 
-/** The command line after `kago-shim`: what a person would type. */
-export function shimArguments(options: LaunchShimOptions): string[] {
-  const list: string[] = ['--bundle', options.bundle]
+/** The command as a person would type it: without the connections that only a program can give it. */
+export function shimCommand(options: LaunchOptions): string[] {
+  return [options.program, ...commonArguments(options), '--', ...options.runtime]
+}
+
+/** The arguments `launchShim` gives. */
+export function shimArguments(options: LaunchOptions): string[] {
+  const { attach } = options
+  const flags = (attach?.output ? attachFlags.output : 0) | (attach?.stdin ? attachFlags.stdin : 0)
+  const connections = attach ? ['--attach-fd', '4', '--attach-flags', String(flags)] : []
+  return [...commonArguments(options), '--events-fd', '3', ...connections, '--', ...options.runtime]
+}
+
+function commonArguments(options: LaunchOptions): string[] {
+  const { bundle, log, size } = options
+  const list: string[] = ['--bundle', bundle]
   const add = (name: string, value: string | number | undefined) => {
     if (value !== undefined) list.push(name, String(value))
   }
-  const path = (name: string, value: string | undefined) =>
-    add(name, value && underBundle(options.bundle, value))
-  add('--mount-from', options.mountFrom)
+  const addPath = (name: string, path: string | undefined) => add(name, path && underBundle(bundle, path))
+  add('--mount-from', mountDirectory(options.mounts ?? []))
   for (const { type, source, target, options: words } of options.mounts ?? [])
     list.push('--mount', type, source, target, words.join(','))
   if (options.hostMounts) list.push('--host-mounts')
-  add('--log', options.log?.directory)
-  add('--log-max-bytes', options.log?.maxBytes)
-  add('--log-max-files', options.log?.maxFiles)
-  if (options.stdin === 'open') list.push('--stdin')
-  if (options.stdin === 'once') list.push('--stdin-once')
-  add('--terminal', options.terminal?.kind)
-  add('--size', options.size && `${options.size.columns}x${options.size.rows}`)
-  path('--pid-file', options.pidFile)
-  if (options.terminal?.kind === 'console-socket') path('--console-socket', options.terminal.socket)
-  path('--exit-file', options.exitFile)
-  path('--socket', options.socket)
-  add('--events-fd', 3)
-  if (options.attach) {
-    add('--attach-fd', 4)
-    add(
-      '--attach-flags',
-      (options.attach.output ? attachFlags.output : 0) | (options.attach.stdin ? attachFlags.stdin : 0),
-    )
-  }
+  add('--log', log?.directory)
+  add('--log-max-bytes', log?.maxBytes)
+  add('--log-max-files', log?.maxFiles)
+  if (options.stdinOnce) list.push('--stdin-once')
+  else if (options.stdin) list.push('--stdin')
+  add('--terminal', options.terminal)
+  add('--size', size && `${size.columns}x${size.rows}`)
+  addPath('--pid-file', options.pidFile)
+  addPath('--console-socket', options.consoleSocket)
+  addPath('--exit-file', options.exitFile)
+  addPath('--socket', options.socket)
   add('--oom-score-adj', options.oomScoreAdj)
-  return [...list, '--', ...options.runtime]
+  return list
+}
+
+function mountDirectory(mounts: readonly ShimMount[]): string | undefined {
+  const places = new Set(mounts.flatMap(({ from }) => from ?? []))
+  if (places.size > 1) throw new KagoError('internal', 'the mounts of one container begin in several directories')
+  return [...places][0]
 }
 
 /** Short enough for a socket's address, which has 107 bytes. */

@@ -78,6 +78,14 @@ size_t exit_json(const struct shim *shim, char *text, size_t size, bool with_pid
   return (size_t)length;
 }
 
+/* Where the last line of a runtime's words begins; trailing white space is cut off. */
+static size_t last_line(const char *said, size_t *length) {
+  while (*length > 0 && (uint8_t)said[*length - 1] <= ' ') --*length;
+  size_t at = *length;
+  while (at > 0 && said[at - 1] != '\n') at--;
+  return at;
+}
+
 static void temporary_path(const struct shim *shim, char path[PATH_MAX]) {
   snprintf(path, PATH_MAX, "%s.new", shim->options.exit_file);
 }
@@ -123,16 +131,20 @@ static void remove_traces(struct shim *shim) {
 
 /* Before the container runs every failure is final: it is told on the events connection and on stderr. */
 void fail(struct shim *shim, const char *stage, const char *code, const char *format, ...) {
-  static char message[2048], said[MESSAGE_BYTES], text[2 * 6 * MESSAGE_BYTES];
+  static char message[2048], said[MESSAGE_BYTES], text[4 * 6 * MESSAGE_BYTES];
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(message, sizeof message, format, arguments);
   va_end(arguments);
   dprintf(STDERR_FILENO, "kago-shim: %s\n", message);
 
-  size_t said_length = read_runtime_message(shim, said, sizeof said);
+  size_t said_length = read_runtime_message(shim, said, sizeof said), last = last_line(said, &said_length);
   size_t at = (size_t)snprintf(text, sizeof text, "{\"code\":\"%s\",\"message\":\"", code);
   at = append_escaped(text, at, sizeof text, message, strlen(message));
+  if (last < said_length) {
+    at += (size_t)snprintf(text + at, sizeof text - at, ": ");
+    at = append_escaped(text, at, sizeof text, said + last, said_length - last);
+  }
   at += (size_t)snprintf(text + at, sizeof text - at, "\",\"details\":{\"stage\":\"%s\"", stage);
   if (shim->runtime_ended) {
     int status = shim->runtime_status;

@@ -35,7 +35,7 @@ export const frameTypes = {
 export type FrameName = keyof typeof frameTypes
 export type FrameType = (typeof frameTypes)[FrameName]
 
-export const frameHeaderBytes = 8
+export const frameHeaderLength = 8
 export const maxFramePayloadBytes = 1024 * 1024
 
 /** What an attached connection wants. None of them: to be told of start and exit. */
@@ -73,16 +73,16 @@ const empty = new Uint8Array(0)
 export function encodeFrameHeader(type: FrameType, payloadBytes: number): Uint8Array {
   if (payloadBytes > maxFramePayloadBytes)
     throw new KagoError('internal', `a frame of ${payloadBytes} bytes is too large`)
-  const header = new Uint8Array(frameHeaderBytes)
+  const header = new Uint8Array(frameHeaderLength)
   header[0] = type
   new DataView(header.buffer).setUint32(4, payloadBytes)
   return header
 }
 
 export function encodeFrame(type: FrameType, payload: Uint8Array = empty): Uint8Array {
-  const frame = new Uint8Array(frameHeaderBytes + payload.length)
+  const frame = new Uint8Array(frameHeaderLength + payload.length)
   frame.set(encodeFrameHeader(type, payload.length))
-  frame.set(payload, frameHeaderBytes)
+  frame.set(payload, frameHeaderLength)
   return frame
 }
 
@@ -191,7 +191,7 @@ export interface FrameParserOptions {
  */
 export class FrameParser {
   readonly #pieces: boolean
-  readonly #header = new Uint8Array(frameHeaderBytes)
+  readonly #header = new Uint8Array(frameHeaderLength)
   #headerBytes = 0
   #payloadBytes = 0
   #received = 0
@@ -210,7 +210,7 @@ export class FrameParser {
     const frames: Frame[] = []
     let at = 0
     while (at < chunk.length || this.#isComplete) {
-      if (this.#headerBytes < frameHeaderBytes) {
+      if (this.#headerBytes < frameHeaderLength) {
         at += this.#takeHeader(chunk, at)
         continue
       }
@@ -220,7 +220,7 @@ export class FrameParser {
   }
 
   get #isComplete(): boolean {
-    return this.#headerBytes === frameHeaderBytes && this.#received === this.#payloadBytes
+    return this.#headerBytes === frameHeaderLength && this.#received === this.#payloadBytes
   }
 
   get #type(): FrameType {
@@ -228,9 +228,9 @@ export class FrameParser {
   }
 
   #takeHeader(chunk: Uint8Array, at: number): number {
-    const taken = Math.min(frameHeaderBytes - this.#headerBytes, chunk.length - at)
+    const taken = Math.min(frameHeaderLength - this.#headerBytes, chunk.length - at)
     for (let i = 0; i < taken; i++) this.#header[this.#headerBytes++] = chunk[at + i] ?? 0
-    if (this.#headerBytes === frameHeaderBytes) this.#checkHeader()
+    if (this.#headerBytes === frameHeaderLength) this.#checkHeader()
     return taken
   }
 
