@@ -7,7 +7,10 @@ export interface Leases {
   /** Holds keys (digests, chainIDs), waiting for a removal of one that is under way. */
   hold(keys: Iterable<string>): Promise<Release>
   isHeld(key: string): boolean
-  /** Runs `remove` if nobody holds the key; until it ends nobody can. False if somebody does. */
+  /**
+   * Runs `remove` if nobody holds the key; until it ends nobody can. False if somebody does.
+   * `remove` begins before this returns, unless another removal of the key is under way.
+   */
   removeUnlessHeld(key: string, remove: () => void | Promise<void>): Promise<boolean>
 }
 
@@ -31,7 +34,7 @@ export function createLeases(): Leases {
     },
     isHeld: (key) => holders.has(key),
     async removeUnlessHeld(key, remove) {
-      await removals.get(key)
+      while (removals.has(key)) await removals.get(key)
       if (holders.has(key)) return false
       const { promise, resolve } = Promise.withResolvers<void>()
       removals.set(key, promise)
