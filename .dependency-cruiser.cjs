@@ -59,7 +59,7 @@ const oneDoor = Object.entries(doors).map(([name, door]) => ({
   comment: `${name} is imported only by ${door}`,
   severity: 'error',
   from: { path: '^(shared|daemon|cli|scripts)/', pathNot: [door] },
-  to: { path: `^node_modules/${name}/|^${name}$` },
+  to: { path: `(^|/)node_modules/${name}/|^${name}$` },
 }))
 
 module.exports = {
@@ -85,7 +85,7 @@ module.exports = {
       comment: 'shared/ imports nothing outside itself, save the schema words of typebox',
       severity: 'error',
       from: { path: '^shared/' },
-      to: { pathNot: ['^shared/', '^node_modules/typebox/'] },
+      to: { pathNot: ['^shared/', '(^|/)node_modules/typebox/'] },
     },
     {
       name: 'cli-and-daemon-are-strangers',
@@ -123,7 +123,7 @@ module.exports = {
       severity: 'error',
       from: { path: '^cli/' },
       to: {
-        path: '^node_modules/(undici|koffi|node-pty|fastify|@fastify|pino|tar-stream|execa|typebox)/|^(node:)?sqlite$',
+        path: '(^|/)node_modules/(undici|koffi|node-pty|fastify|@fastify|pino|tar-stream|execa|typebox)/|^(node:)?sqlite$',
         dependencyTypesNot: ['type-only'],
       },
     },
@@ -145,7 +145,7 @@ module.exports = {
     parser: 'swc',
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
-    doNotFollow: { path: '^node_modules/' },
+    doNotFollow: { path: '(^|/)node_modules/' },
     enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
   },
 }

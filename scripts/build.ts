@@ -33,7 +33,8 @@ async function main(): Promise<void> {
   const failures: string[] = []
   const output = async (path: string, salt: string, make: () => Promise<Made>): Promise<void> => {
     const known = record[path]
-    const isFresh = known?.fingerprint === fingerprint(known?.inputs ?? [], salt) && existsSync(join(dist, path))
+    const isFresh =
+      known?.fingerprint === fingerprint(known?.inputs ?? [], salt) && existsSync(join(dist, path))
     if (isFresh) return
     try {
       const { content, inputs, mode } = await make()

@@ -29,19 +29,25 @@ export interface Bundle {
   readonly inputs: string[]
 }
 
-export async function bundle(root: string, program: Program, constants: Record<string, string>): Promise<Bundle> {
+export async function bundle(
+  root: string,
+  program: Program,
+  constants: Record<string, string>,
+): Promise<Bundle> {
   if (!existsSync(join(root, program.entry))) throw new Error(`missing entry point: ${program.entry}`)
   const { build } = await import('esbuild')
   const made = build({
     ...options(program),
     absWorkingDir: root,
     entryPoints: [program.entry],
-    define: Object.fromEntries(Object.entries(constants).map(([name, value]) => [name, JSON.stringify(value)])),
+    define: Object.fromEntries(
+      Object.entries(constants).map(([name, value]) => [name, JSON.stringify(value)]),
+    ),
     write: false,
     metafile: true,
   })
-  const result = await made.catch((error: { errors?: Message[] }) => {
-    throw error.errors === undefined ? error : new Error(error.errors.map(describe).join('\n'))
+  const result = await made.catch((error: Error & { errors?: Message[] }) => {
+    throw new Error(error.errors?.map(describe).join('\n') ?? error.message)
   })
   const file = result.outputFiles[0]
   if (file === undefined) throw new Error(`${program.entry} gave no output`)
@@ -60,7 +66,6 @@ function options({ format }: Program): BuildOptions {
     target: 'node24',
     format,
     minifySyntax: true,
-    keepNames: false,
     legalComments: 'none',
     external: native,
     logLevel: 'silent',

@@ -20,7 +20,9 @@ const Cruise = Type.Object({
 })
 
 const root = process.argv[2] ?? join(import.meta.dirname, '..')
-const folders = ['cli', 'daemon', 'shared', 'scripts', 'test'].filter((folder) => existsSync(join(root, folder)))
+const folders = ['cli', 'daemon', 'shared', 'scripts', 'test'].filter((folder) =>
+  existsSync(join(root, folder)),
+)
 const { modules, summary } = cruise()
 const seen = new Set(modules.map(({ source }) => source))
 const unseen = globSync(`{${folders.join(',')}}/**/*.ts`, { cwd: root }).filter((file) => !seen.has(file))
@@ -33,7 +35,7 @@ process.stdout.write(
 if (summary.violations.length > 0 || unseen.length > 0) process.exitCode = 1
 
 function cruise() {
-  const program = join(import.meta.dirname, '../node_modules/dependency-cruiser/bin/dependency-cruise.mjs')
+  const program = join(import.meta.dirname, '../node_modules/dependency-cruiser/bin/dependency-cruiser.mjs')
   const rules = join(import.meta.dirname, '../.dependency-cruiser.cjs')
   const words = [program, '--config', rules, '--output-type', 'json', ...folders]
   const { stdout, stderr } = spawnSync(process.execPath, words, {

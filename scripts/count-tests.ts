@@ -26,7 +26,8 @@ function count(file: string): { passed: number; failed: number } {
   if (!existsSync(file)) return { passed: 0, failed: 1 }
   const report = Value.Parse(Report, JSON.parse(readFileSync(file, 'utf8')))
   const broken = report.testResults.filter(
-    (result) => result.status === 'failed' && result.assertionResults.every(({ status }) => status !== 'failed'),
+    (result) =>
+      result.status === 'failed' && result.assertionResults.every(({ status }) => status !== 'failed'),
   )
   return { passed: report.numPassedTests, failed: report.numFailedTests + broken.length }
 }
