@@ -1,7 +1,7 @@
 /** Names inside a layer: relative to its root, which is the current directory, bytes as latin1, the root itself ''. */
 import * as fs from 'node:fs'
 
-const nonAscii = /[^\x00-\x7f]/
+const nonAscii = /[\u0080-\u00ff]/
 
 /** The name as a system call takes it. */
 export function atPath(path: string): string | Buffer {

@@ -66,6 +66,8 @@ export class LayerTree {
   #resolved = new Map<string, string>()
   readonly #assumed = new Set<string>()
   readonly #missing = new Set<string>()
+  /** Hard links that wait for a missing target. */
+  readonly #unmade = new Set<string>()
   /** In tree format: what this layer put there, so that a whiteout spares it. */
   readonly #own = new Set<string>()
   readonly #seeds: ReadonlyMap<string, string>
@@ -363,7 +365,9 @@ export class LayerTree {
     const target = joinPath(this.#enterDirectory(parentOf(rawTarget)), baseName(rawTarget))
     const found = lstat(target)
     if (found === undefined && this.#format === 'overlay' && !this.#isHiddenBelow(target)) {
-      this.#missing.add(target)
+      // A link to a link that could not be made waits for the same target.
+      if (!this.#unmade.has(target)) this.#missing.add(target)
+      this.#unmade.add(joinPath(this.#enterDirectory(parentOf(raw)), baseName(raw)))
       return
     }
     if (found === undefined || isWhiteout(found))

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { mkdir, mkdtemp } from 'node:fs/promises'
 import { join } from 'node:path'
+import { KagoError } from '../../shared/errors.ts'
 import { fileError, removeTree } from '../host/files.ts'
 import type { Snapshotter } from './contract.ts'
 import { copySnapshotter } from './copy.ts'
@@ -19,6 +20,22 @@ export async function chooseSnapshotter(root: string): Promise<Choice> {
   return reason === undefined
     ? { snapshotter: overlaySnapshotter(root), reason: undefined }
     : { snapshotter: copySnapshotter(root), reason }
+}
+
+/**
+ * The snapshotter that the configuration asks for.
+ * @throws not_supported, with the reason, if overlayfs is asked for by name and does not work
+ */
+export async function openSnapshotter(
+  wanted: 'auto' | 'overlay' | 'copy',
+  root: string,
+): Promise<Snapshotter> {
+  if (wanted === 'copy') return copySnapshotter(root)
+  const { snapshotter, reason } = await chooseSnapshotter(root)
+  if (wanted === 'auto' || reason === undefined) return snapshotter
+  throw new KagoError('not_supported', `overlayfs does not work on ${root}: ${reason}`, {
+    hint: 'set "snapshotter" to "auto" or "copy"',
+  })
 }
 
 /**
