@@ -21,8 +21,9 @@ import { parseFaults } from './operation/faults.ts'
 import { recoverOperations } from './operation/recover.ts'
 import { resolvePaths } from './paths.ts'
 import { createRegistryClient } from './registry/client.ts'
+import { capabilityNames } from './runtime/spec/capabilities.ts'
 import { createRuntimes } from './runtime/runtimes.ts'
-import { chooseSnapshotter } from './snapshot/choose.ts'
+import { openSnapshotter } from './snapshot/choose.ts'
 import { containerTable } from './state/containers.ts'
 import { openDatabase } from './state/database.ts'
 import { imageTable } from './state/images.ts'
@@ -57,7 +58,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     images: imageTable(database),
     containers,
     content: await openContentStore({ root: paths.dataRoot }),
-    snapshotter: await chooseSnapshotter(config.snapshotter, { root: paths.dataRoot }),
+    snapshotter: await openSnapshotter(config.snapshotter, paths.layers),
     registry: createRegistryClient({
       insecureRegistries: config.insecureRegistries,
       mirrors: config.mirrors,
@@ -73,7 +74,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     containers,
     image,
     runtimes: createRuntimes({ runRoot: paths.runtimeState, runtimes: config.runtimes }),
-    host: await readHostFacts(),
+    host: readHostFacts(capabilityNames),
     events,
     tasks: new Map(),
     locks: createLocks(),

@@ -9,6 +9,7 @@ export interface Paths {
   readonly database: string
   readonly pidFile: string
   readonly socket: string
+  readonly layers: string
   /** Data of a container: upper, work, log, hosts, … */
   container(id: string): string
   containers: string
@@ -35,6 +36,7 @@ export function resolvePaths(config: Config): Paths {
     dataRoot,
     runRoot,
     database: join(dataRoot, 'kago.db'),
+    layers: join(dataRoot, 'layers'),
     pidFile: join(runRoot, 'kagod.pid'),
     socket: config.socket,
     containers: join(dataRoot, 'containers'),

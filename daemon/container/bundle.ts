@@ -2,10 +2,10 @@
 import { writeEtcFiles } from '../network/etc-files.ts'
 import { writeBundle } from '../runtime/bundle.ts'
 import type { Runtime } from '../runtime/contract.ts'
-import { listHostDevices, resolveDevices } from '../runtime/host-devices.ts'
+import { listHostDevices, resolveDevices } from '../runtime/devices.ts'
 import { buildSpec } from '../runtime/spec.ts'
 import { containerHostname } from '../runtime/spec/namespaces.ts'
-import { resolveUser } from '../runtime/user.ts'
+import { type ResolvedUser, resolveUser } from '../runtime/user.ts'
 import type { ContainerContext } from './context.ts'
 import { specInput } from './create-options.ts'
 import type { Container } from './record.ts'
@@ -54,10 +54,10 @@ export async function lookUpUser(
   container: Container,
   user: string,
   groupAdd: readonly string[],
-): Promise<ReturnType<typeof resolveUser>> {
+): Promise<ResolvedUser> {
   const [passwd, group] = await Promise.all([
     readRootFile(context, container, 'etc/passwd'),
     readRootFile(context, container, 'etc/group'),
   ])
-  return resolveUser(user, { passwd, group, groupAdd: [...groupAdd] })
+  return resolveUser({ user, groupAdd, passwd: passwd ?? '', group: group ?? '' })
 }

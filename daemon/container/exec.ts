@@ -8,7 +8,7 @@ import { toolEnvironment } from '../host/exec.ts'
 import { type Operation, operate } from '../operation/operation.ts'
 import { quoteWords } from '../operation/shell.ts'
 import { readBundleSpec, writeProcessFile } from '../runtime/bundle.ts'
-import { type LaunchedShim, type LaunchShimOptions, launchShim, shimArguments } from '../shim/launch.ts'
+import { type LaunchedShim, type LaunchOptions, launchShim, shimCommand } from '../shim/launch.ts'
 import type { AttachedStream } from './attach.ts'
 import { lookUpUser } from './bundle.ts'
 import type { ContainerContext } from './context.ts'
@@ -17,7 +17,7 @@ import { findContainer } from './find.ts'
 import { liveTask } from './kill.ts'
 import type { Container } from './record.ts'
 import { spliceFrames } from './splice.ts'
-import { terminalOptions } from './task-options.ts'
+import { consoleOf, terminalOptions } from './task-options.ts'
 
 export async function execAttached(
   context: ContainerContext,
@@ -43,7 +43,7 @@ async function startExec(
   context: ContainerContext,
   text: string,
   body: ExecBody,
-  attach: LaunchShimOptions['attach'],
+  attach: LaunchOptions['attach'],
 ): Promise<{ shim: LaunchedShim; pid: number }> {
   const container = findContainer(context, text)
   liveTask(context, container)
@@ -62,7 +62,7 @@ async function execSteps(
   operation: Operation,
   container: Container,
   body: ExecBody,
-  attach: LaunchShimOptions['attach'],
+  attach: LaunchOptions['attach'],
 ): Promise<{ shim: LaunchedShim; pid: number }> {
   const { id, record } = container
   const runtime = context.runtimes.get(record.runtime)
@@ -86,25 +86,26 @@ async function execSteps(
     await runtime.prepareExec({ id, bundle, processFile: path })
     return path
   })
-  const { terminal, consoleSocket } = terminalOptions(runtime, body.terminal ?? false, file('.sock'))
-  const launch: LaunchShimOptions = {
-    shim: context.paths.programs.shim,
+  const terminal = terminalOptions(runtime, body.terminal ?? false, file('.sock'))
+  const launch: LaunchOptions = {
+    program: context.paths.programs.shim,
     environment: toolEnvironment,
     bundle,
     hostMounts: true,
-    stdin: body.stdin === true ? (body.terminal === true ? 'open' : 'once') : 'none',
+    stdin: body.stdin,
+    stdinOnce: body.stdin === true && body.terminal !== true,
     ...terminal,
-    ...(body.size !== undefined && { size: body.size }),
+    size: body.size,
     pidFile: file('.pid'),
     exitFile: file('.exit'),
-    ...(attach !== undefined && { attach }),
-    runtime: runtime.execCommand({ id, bundle, processFile, pidFile: file('.pid'), ...consoleSocket }),
+    attach,
+    runtime: runtime.execCommand({ id, bundle, processFile, pidFile: file('.pid'), ...consoleOf(terminal) }),
   }
   return await operation.step(
     'launch a shim: enter the container, run the process',
     {
       by: `kago-shim, ${runtime.name}`,
-      shell: `cd ${bundle} && ${quoteWords([launch.shim, ...shimArguments(launch)])}`,
+      shell: `cd ${bundle} && ${quoteWords(shimCommand(launch))}`,
     },
     async () => {
       const shim = await launchShim(launch)

@@ -1,6 +1,7 @@
 /** What happens when a container's process has ended: its status is recorded, then what it held is given back. */
 import { rm } from 'node:fs/promises'
 import type { ContainerExit } from '../../shared/protocol/frames.ts'
+import { readCgroupLayout, readMemoryUse } from '../host/cgroup.ts'
 import type { ShimConnection } from '../shim/client.ts'
 import { cgroupsPath } from './create-options.ts'
 import { cleanUp } from './clean-up.ts'
@@ -43,7 +44,7 @@ export function recordExit(context: ContainerContext, id: string, exit: Containe
         finishedAt: exit === undefined ? null : Date.parse(exit.exitedAt),
         exitStatus: exit?.status ?? null,
         exitSignal: exit?.signal ?? null,
-        oomKilled: wasOomKilled(cgroupsPath(id)) ? 1 : 0,
+        oomKilled: wasOomKilled(id) ? 1 : 0,
         error: exit === undefined ? 'its shim died: the exit status is unknown' : null,
       },
       'quick',
@@ -53,6 +54,11 @@ export function recordExit(context: ContainerContext, id: string, exit: Containe
   events.publish({ type: 'container', action: 'exit', id, status: exit?.status ?? null })
   if (autoRemove) events.publish({ type: 'container', action: 'remove', id })
   cleanUp(context, id, () => giveBack(context, id, container.record.runtime, autoRemove))
+}
+
+/** The kernel's own count, read before the cgroup goes. */
+function wasOomKilled(id: string): boolean {
+  return (readMemoryUse(readCgroupLayout(), cgroupsPath(id))?.oomKills ?? 0) > 0
 }
 
 /** The runtime's state, the cgroup, the bundle; all files too if the container goes. */

@@ -4,7 +4,7 @@
  */
 import type { Duplex } from 'node:stream'
 import { once } from 'node:events'
-import { frameHeaderBytes, frameTypes } from '../../shared/protocol/frames.ts'
+import { frameHeaderLength, frameTypes } from '../../shared/protocol/frames.ts'
 
 /**
  * Connects a shim's stream with a client's connection, both kago-frames. Ends when the task has ended and its last
@@ -67,7 +67,7 @@ async function drained(client: Duplex): Promise<void> {
 /** Follows a stream of frames chunk by chunk, copying nothing, to see where an exit frame begins. */
 class FrameBoundary {
   #payloadLeft = 0
-  #header = Buffer.alloc(frameHeaderBytes)
+  #header = Buffer.alloc(frameHeaderLength)
   #headerFilled = 0
 
   /** Where in `chunk` the exit frame begins; 0 if its header began in an earlier chunk. */
@@ -81,11 +81,11 @@ class FrameBoundary {
         continue
       }
       const began = this.#headerFilled === 0 ? at : 0
-      const take = Math.min(frameHeaderBytes - this.#headerFilled, chunk.length - at)
+      const take = Math.min(frameHeaderLength - this.#headerFilled, chunk.length - at)
       chunk.copy(this.#header, this.#headerFilled, at, at + take)
       this.#headerFilled += take
       at += take
-      if (this.#headerFilled < frameHeaderBytes) return undefined
+      if (this.#headerFilled < frameHeaderLength) return undefined
       this.#headerFilled = 0
       if (this.#header[0] === frameTypes.exit) return began
       this.#payloadLeft = this.#header.readUInt32BE(4)

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 import { KagoError, toKagoError } from '../../shared/errors.ts'
 import { type Operation, operate } from '../operation/operation.ts'
 import { quoteWords } from '../operation/shell.ts'
-import { launchShim, shimArguments } from '../shim/launch.ts'
+import { launchShim, shimCommand } from '../shim/launch.ts'
 import { writeContainerBundle } from './bundle.ts'
 import { cleanedUp } from './clean-up.ts'
 import type { ContainerContext } from './context.ts'
@@ -75,7 +75,7 @@ export async function startSteps(
       'launch the shim: mount the root, run the process',
       {
         by: `kago-shim, ${runtime.name}`,
-        shell: `cd ${bundle} && ${quoteWords([launch.shim, ...shimArguments(launch)])}`,
+        shell: `cd ${bundle} && ${quoteWords(shimCommand(launch))}`,
         undo: ['container.end-task', id],
       },
       async () => {
