@@ -2,11 +2,11 @@
  * From what was asked, what the image says and what the machine offers to a bundle's config.json.
  * Pure: the same input gives the same spec, and nothing is read or written. Each decision has its file in spec/.
  */
-import type { RuntimeSpec } from '../../shared/oci/runtime-spec.ts'
+import type { LinuxDevice, RuntimeSpec } from '../../shared/oci/runtime-spec.ts'
 import { apparmorProfile } from './spec/apparmor.ts'
 import { capabilitySets, heldCapabilities } from './spec/capabilities.ts'
 import { deviceRules } from './spec/devices.ts'
-import type { SpecInput } from './spec/input.ts'
+import type { SpecDevice, SpecInput } from './spec/input.ts'
 import { maskedPaths, readonlyPaths } from './spec/masked-paths.ts'
 import { buildMounts } from './spec/mounts.ts'
 import { containerHostname, namespaces } from './spec/namespaces.ts'
@@ -57,7 +57,7 @@ export function buildSpec(input: SpecInput): RuntimeSpec {
       namespaces: namespaces(input),
       cgroupsPath: input.cgroupsPath,
       resources: { devices: deviceRules(input), ...linuxResources(options.resources, host) },
-      devices: (input.devices ?? []).map(({ access: _, ...device }) => device),
+      devices: nodes(input.devices ?? []),
       ...(Object.keys(rules).length > 0 && { sysctl: rules }),
       ...(seccomp !== undefined && { seccomp }),
       maskedPaths: maskedPaths(input),
@@ -65,6 +65,19 @@ export function buildSpec(input: SpecInput): RuntimeSpec {
       ...(propagation !== undefined && { rootfsPropagation: propagation }),
     },
   }
+}
+
+/** The nodes to make in /dev; what may be done with them is a rule of the device cgroup. */
+function nodes(devices: SpecDevice[]): LinuxDevice[] {
+  return devices.map(({ path, type, major, minor, fileMode, uid, gid }) => ({
+    path,
+    type,
+    major,
+    minor,
+    ...(fileMode !== undefined && { fileMode }),
+    ...(uid !== undefined && { uid }),
+    ...(gid !== undefined && { gid }),
+  }))
 }
 
 /** A shared or slave bind needs a root mount that is at least as open, or the kernel cuts it off. */

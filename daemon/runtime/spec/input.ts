@@ -1,6 +1,9 @@
 /** What `buildSpec` needs to know; everything that has to be looked up was looked up before. */
 import type { LinuxDevice } from '../../../shared/oci/runtime-spec.ts'
+import type { HostFacts } from '../../host/features.ts'
 import type { RunOptions } from '../run-options.ts'
+
+export type { HostFacts } from '../../host/features.ts'
 
 export interface SpecInput {
   /** The container's id; its first twelve characters are the default hostname. */
@@ -36,26 +39,4 @@ export interface SpecImageConfig {
   User?: string
   /** OCI name of the image's architecture, as `386`. */
   architecture?: string
-}
-
-/** What the machine offers. `readHostFacts` in host/features.ts gathers it. */
-export interface HostFacts {
-  cgroupVersion: 1 | 2
-  /** Node's name for the processor: `x64`, `arm64`, … */
-  architecture: string
-  /** As `6.1`. */
-  kernelVersion: string
-  /** Names (CAP_…) in the daemon's own bounding set: no container can have more. */
-  capabilities: string[]
-  apparmorEnabled: boolean
-  seccompSupported: boolean
-  swapAccounting: boolean
-  cpus: number
-  hostname: string
-  /** Existing /sys/devices/system/cpu/cpuN/thermal_throttle directories. */
-  thermalThrottlePaths: string[]
-  /** mount_setattr(2) is there (Linux 5.12): a read-only bind can be read-only all the way down. */
-  recursiveReadOnly: boolean
-  /** The kernel has net.ipv4.ping_group_range and ip_unprivileged_port_start. */
-  unprivilegedNetworkSysctls: boolean
 }
