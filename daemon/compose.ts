@@ -11,7 +11,7 @@ import { containerUndos } from './container/undos.ts'
 import { openContentStore } from './content/store.ts'
 import { createEventBus } from './events/bus.ts'
 import { readHostFacts } from './host/features.ts'
-import type { ImageContext } from './image/context.ts'
+import { createImageMemory, type ImageContext } from './image/context.ts'
 import { loadEmbedded } from './image/embedded.ts'
 import { recoverImages } from './image/recover.ts'
 import { imageUndos } from './image/undos.ts'
@@ -66,6 +66,9 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     }),
     events,
     unpackChildPath: paths.programs.unpackLayer,
+    platform: hostPlatform(),
+    dataRoot: paths.dataRoot,
+    memory: createImageMemory(),
   }
   const context: ContainerContext = {
     ...operations,

@@ -1,10 +1,9 @@
 /** One handler for each route of the contract: a missing one does not compile. */
-import type { Readable } from 'node:stream'
-import type { Duplex } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
 import type { Routes } from '../../shared/protocol/index.ts'
 import type { Report } from '../../shared/protocol/progress.ts'
 import type { BodyOf, ParamsOf, QueryOf, ResultOf, Route } from '../../shared/protocol/route.ts'
-import type { RegistryAuth } from '../image/context.ts'
+import type { RegistryAuth } from '../../shared/protocol/system.ts'
 
 /** What every handler is given, checked against the route's schemas. */
 export interface Call<R extends Route> {

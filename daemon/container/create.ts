@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises'
 import { KagoError } from '../../shared/errors.ts'
 import type { CreateBody } from '../../shared/protocol/containers.ts'
 import type { Report } from '../../shared/protocol/progress.ts'
-import type { RegistryAuth } from '../image/context.ts'
+import type { Credentials } from '../../shared/protocol/system.ts'
 import { type EnsuredImage, ensureImage } from '../image/ensure.ts'
 import { type Operation, operate } from '../operation/operation.ts'
 import type { ContainerContext } from './context.ts'
@@ -13,7 +13,7 @@ import { checkName, randomName } from './names.ts'
 import { type Container, type ContainerRecord, readContainer } from './record.ts'
 
 export interface CreateOptions {
-  credentials?: RegistryAuth | undefined
+  credentials?: Credentials | undefined
   report: Report
   signal: AbortSignal
 }

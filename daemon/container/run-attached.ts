@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 import { toKagoError } from '../../shared/errors.ts'
 import type { CreateBody } from '../../shared/protocol/containers.ts'
 import { encodeFrame, frameTypes } from '../../shared/protocol/frames.ts'
-import type { RegistryAuth } from '../image/context.ts'
+import type { Credentials } from '../../shared/protocol/system.ts'
 import { type AttachedStream, serveTask } from './attach.ts'
 import type { ContainerContext } from './context.ts'
 import { findContainer } from './find.ts'
@@ -26,7 +26,7 @@ export interface RunAttachedBody {
 export async function runAttached(
   context: ContainerContext,
   body: RunAttachedBody,
-  { signal, credentials }: { signal: AbortSignal; credentials?: RegistryAuth | undefined },
+  { signal, credentials }: { signal: AbortSignal; credentials?: Credentials | undefined },
 ): Promise<AttachedStream> {
   const attach = {
     stdin: body.attach?.stdin ?? body.create.stdin ?? false,

@@ -52,6 +52,10 @@ export const Credentials = Type.Union([
 ])
 export type Credentials = Static<typeof Credentials>
 
+/** What a request carries in its `x-kago-registry-auth` header: credentials by registry, as `docker.io`. */
+export const RegistryAuth = Type.Record(Type.String({ maxLength: 255 }), Credentials)
+export type RegistryAuth = Static<typeof RegistryAuth>
+
 export const systemRoutes = {
   'system.ping': route({
     id: 'system.ping',

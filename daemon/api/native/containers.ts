@@ -19,6 +19,7 @@ import { stopContainer } from '../../container/stop.ts'
 import { listProcesses } from '../../container/top.ts'
 import { updateContainer } from '../../container/update.ts'
 import { waitForContainer } from '../../container/wait.ts'
+import { credentialsFor } from '../credentials.ts'
 import type { Handlers } from '../route-table.ts'
 
 type ContainerHandlers = Pick<Handlers, Extract<keyof Handlers, `container.${string}`>>
@@ -27,14 +28,14 @@ export function containerHandlers(context: ContainerContext): ContainerHandlers 
   const named = ({ id, name }: { id: string; name: string }) => ({ id, name })
   return {
     'container.create': async ({ query, body, signal, credentials }, report) => {
-      const options = { report, signal, credentials }
+      const options = { report, signal, credentials: credentialsFor(credentials, body.image) }
       return named(
         query.start === true
           ? (await runContainer(context, body, options)).container
           : await createContainer(context, body, options),
       )
     },
-    'container.run': ({ body, signal, credentials }) => runAttached(context, body, { signal, credentials }),
+    'container.run': ({ body, signal, credentials }) => runAttached(context, body, { signal, credentials: credentialsFor(credentials, body.create.image) }),
     'container.list': ({ query }) => listContainers(context, query),
     'container.inspect': ({ params }) => inspectContainer(context, params.id),
     'container.remove': async ({ params, query }) => named(await removeContainer(context, params.id, query)),

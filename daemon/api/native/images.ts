@@ -8,6 +8,7 @@ import { pullImage } from '../../image/pull.ts'
 import { removeImage } from '../../image/remove.ts'
 import { saveImages } from '../../image/save.ts'
 import { tagImage } from '../../image/tag.ts'
+import { credentialsFor } from '../credentials.ts'
 import type { Handlers } from '../route-table.ts'
 
 type ImageHandlers = Pick<Handlers, Extract<keyof Handlers, `image.${string}`>>
@@ -15,7 +16,7 @@ type ImageHandlers = Pick<Handlers, Extract<keyof Handlers, `image.${string}`>>
 export function imageHandlers(context: ImageContext): ImageHandlers {
   return {
     'image.pull': ({ body, signal, credentials }, report) =>
-      pullImage(context, body, { credentials, report, signal }),
+      pullImage(context, body, { credentials: credentialsFor(credentials, body.reference), report, signal }),
     'image.list': ({ query }) => listImages(context, query),
     'image.inspect': ({ query }) => inspectImage(context, query.name),
     'image.history': ({ query }) => imageHistory(context, query.name),

@@ -1,0 +1,75 @@
+/** What a container wrote, as frames of its two streams. */
+import { Readable } from 'node:stream'
+import { KagoError } from '../../shared/errors.ts'
+import { encodeFrame, encodeFrameHeader, frameTypes } from '../../shared/protocol/frames.ts'
+import type { Routes } from '../../shared/protocol/index.ts'
+import type { QueryOf } from '../../shared/protocol/route.ts'
+import type { LogChunk } from '../logs/chunk.ts'
+import { formatLogTime, splitLines } from '../logs/lines.ts'
+import { type ReadLogOptions, readLog } from '../logs/read.ts'
+import type { ContainerContext } from './context.ts'
+import { findContainer } from './find.ts'
+
+type LogQuery = QueryOf<Routes['container.logs']>
+
+/** Ends with the log, or with the container's end when it is followed. Without `stdout` and `stderr`: both. */
+export function containerLogs(
+  context: ContainerContext,
+  text: string,
+  query: LogQuery,
+  signal: AbortSignal,
+): Readable {
+  const { id } = findContainer(context, text)
+  const both = query.stdout !== true && query.stderr !== true
+  const chunks = readLog(context.paths.log(id), {
+    stdout: both || query.stdout === true,
+    stderr: both || query.stderr === true,
+    since: nanoseconds(query.since),
+    until: nanoseconds(query.until),
+    tail: query.tail,
+    signal,
+    ...(query.follow === true && { follow: untilEnd(context, id, signal) }),
+  } satisfies ReadLogOptions)
+  const frames = query.timestamps === true ? stampedFrames(chunks) : plainFrames(chunks)
+  return Readable.from(frames, { objectMode: false, highWaterMark: 256 * 1024 })
+}
+
+async function* plainFrames(chunks: AsyncIterable<LogChunk>): AsyncGenerator<Uint8Array> {
+  for await (const { stream, data } of chunks) {
+    yield encodeFrameHeader(frameTypes[stream], data.length)
+    yield data
+  }
+}
+
+async function* stampedFrames(chunks: AsyncIterable<LogChunk>): AsyncGenerator<Uint8Array> {
+  for await (const { timeNs, stream, data, isComplete } of splitLines(chunks)) {
+    const line = [Buffer.from(`${formatLogTime(timeNs)} `), data, Buffer.from(isComplete ? '\n' : '')]
+    yield encodeFrame(frameTypes[stream], Buffer.concat(line))
+  }
+}
+
+/** Fires when the container has ended, or at once if it does not run. */
+function untilEnd(context: ContainerContext, id: string, signal: AbortSignal): AbortSignal {
+  const task = context.tasks.get(id)
+  if (task === undefined) return AbortSignal.abort()
+  const controller = new AbortController()
+  const end = () => {
+    controller.abort()
+  }
+  void task.ended.finally(end)
+  signal.addEventListener('abort', end, { once: true })
+  return controller.signal
+}
+
+/** @throws invalid_argument for what is no time. */
+function nanoseconds(time: string | undefined): bigint | undefined {
+  if (time === undefined) return undefined
+  const milliseconds = Date.parse(time)
+  if (Number.isNaN(milliseconds)) {
+    throw new KagoError('invalid_argument', `not a time: ${JSON.stringify(time)}`, {
+      hint: 'write it as RFC 3339: 2026-01-31T12:00:00Z',
+    })
+  }
+  const fraction = /\.(\d{1,9})/.exec(time)?.[1] ?? ''
+  return BigInt(Math.floor(milliseconds / 1000)) * 1_000_000_000n + BigInt(fraction.padEnd(9, '0'))
+}
