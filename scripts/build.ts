@@ -22,7 +22,7 @@ interface Made {
 }
 
 /** Parts that are still to be written: their absence is no failure. */
-const notYet = ['cli/main.ts', 'daemon/runtime/init/Makefile']
+const notYet = ['daemon/runtime/init/Makefile']
 
 const recipe = ['scripts/build.ts', 'scripts/bundle.ts', 'package-lock.json']
 
@@ -64,8 +64,16 @@ async function main(): Promise<void> {
     const { busyboxPath, makeEmbeddedImage } = await import('./embedded-image.ts')
     return { content: await makeEmbeddedImage(), inputs: ['scripts/embedded-image.ts', busyboxPath] }
   })
+  for (const shell of ['bash', 'zsh', 'fish'] as const) {
+    await output(`completion/kago.${shell}`, '', async () => {
+      const { makeCompletion } = await import('./completion.ts')
+      // Written from the table of commands: made again whenever the command line is.
+      const inputs = ['scripts/completion.ts', ...(record['kago.cjs']?.inputs ?? [])]
+      return { content: (await makeCompletion())[shell], inputs }
+    })
+  }
   writeWhole(recordPath, JSON.stringify(record), 0o644)
-  for (const folder of ['daemon/shim', 'daemon/runtime/init']) failures.push(...make(folder))
+  failures.push(...make('daemon/shim', dist), ...make('daemon/runtime/init', join(dist, 'kago-init')))
   if (failures.length > 0) throw new Error(`could not build ${failures.join('\n')}`)
   if (!process.argv.includes('--quiet')) {
     process.stdout.write(built.length === 0 ? 'dist is up to date\n' : `built ${built.join(', ')}\n`)
@@ -77,11 +85,11 @@ function isWritten(entry: string): boolean {
 }
 
 /** The C programs have their own idea of what is up to date. */
-function make(folder: string): string[] {
+function make(folder: string, out: string): string[] {
   const file = `${folder}/Makefile`
   if (!isWritten(file)) return []
   if (!existsSync(join(root, file))) return [`${folder}:\nmissing entry point: ${file}`]
-  const words = ['--silent', '-C', join(root, folder), `OUT=${dist}`, 'all']
+  const words = ['--silent', '-C', join(root, folder), `OUT=${out}`]
   const { status, stderr, error } = spawnSync('make', words, { encoding: 'utf8' })
   return status === 0 ? [] : [`${folder}:\n${error?.message ?? stderr.trim()}`]
 }

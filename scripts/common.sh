@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What the scripts share: one line per step, long output in a log, packages by apt only when missing. Sourced.
 
 export DEBIAN_FRONTEND=noninteractive
@@ -57,3 +58,36 @@ need_packages() {
   # shellcheck disable=SC2086
   step "install ${missing% }" apt_install $missing
 }
+
+# The pid of a daemon that runs on the given run root; nothing when none does.
+daemon_pid() {
+  local pid
+  pid=$(cat "$1/kagod.pid" 2>/dev/null || true)
+  pid=${pid%%[!0-9]*}
+  if [ -n "$pid" ] && tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -q kagod; then printf '%s' "$pid"; fi
+}
+
+# wait_until SECONDS COMMAND...: asks every tenth of a second.
+wait_until() {
+  local tenths=$(($1 * 10))
+  shift
+  while [ "$tenths" -gt 0 ]; do
+    if "$@"; then return 0; fi
+    sleep 0.1
+    tenths=$((tenths - 1))
+  done
+  return 1
+}
+
+is_gone() { ! [ -d "/proc/$1" ]; }
+
+# Ends the daemon of a run root, if there is one. Its containers go on.
+stop_daemon() {
+  local pid
+  pid=$(daemon_pid "$1")
+  if [ -z "$pid" ]; then return; fi
+  kill -TERM "$pid"
+  wait_until 15 is_gone "$pid" || fail "kagod (pid $pid) does not end" "see /var/log/kagod.log, or: kill -9 $pid"
+}
+
+has_systemd() { [ -d /run/systemd/system ] && command -v systemctl >/dev/null; }

@@ -7,12 +7,18 @@ import { createHash } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { posix } from 'node:path'
 import { buffer } from 'node:stream/consumers'
-import { type Headers, pack } from 'tar-stream'
+import { pack } from 'tar-stream'
 
 export const busyboxPath = '/bin/busybox'
 const name = 'localhost/busybox:latest'
 
-type TarEntry = Omit<Headers, 'name'> & { path: string; content?: Buffer | string }
+interface TarEntry {
+  path: string
+  content?: Buffer | string
+  type?: 'directory' | 'symlink'
+  mode?: number
+  linkname?: string
+}
 
 const directories: [path: string, mode: number][] = [
   ['bin', 0o755],
@@ -138,9 +144,15 @@ function linkFrom(path: string): string {
 async function tar(entries: TarEntry[], mtime: Date): Promise<Buffer> {
   const stream = pack()
   const whole = buffer(stream)
-  for (const { path, content, ...header } of entries) {
-    const mode = header.type === 'directory' ? 0o755 : 0o644
-    stream.entry({ mode, ...header, name: path, uid: 0, gid: 0, mtime }, content ?? '')
+  for (const {
+    path,
+    content,
+    type = 'file',
+    mode = type === 'directory' ? 0o755 : 0o644,
+    linkname,
+  } of entries) {
+    const link = linkname === undefined ? {} : { linkname }
+    stream.entry({ name: path, type, mode, uid: 0, gid: 0, mtime, ...link }, content ?? '')
   }
   stream.finalize()
   return whole

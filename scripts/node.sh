@@ -1,7 +1,8 @@
+# shellcheck shell=bash
 # Puts a Node that kago accepts (24.15 or later) first in PATH, installing the dependencies when the lock
 # file has changed. Sourced, after common.sh; costs a few milliseconds when everything is there.
 
-kago_stamp=$kago_root/node_modules/.kago-stamp
+kago_stamp=${kago_root:?}/node_modules/.kago-stamp
 
 # What was installed: the lock file, and the edition of the recipe below (raise it when the recipe changes).
 installation_key() {

@@ -52,7 +52,7 @@ check() {
 }
 
 need_packages runc iproute2 nftables util-linux busybox-static gcc g++ libc6-dev make ca-certificates \
-  docker-registry debootstrap libcap2-bin zstd attr acl openssl e2fsprogs procps curl
+  docker-registry debootstrap libcap2-bin zstd attr acl openssl e2fsprogs procps curl shellcheck
 
 check build node scripts/build.ts
 if wants static; then
@@ -62,7 +62,7 @@ if wants static; then
   check 'dead code' knip
   check 'import direction' node scripts/check-imports.ts
   check 'c with sanitizers' make --silent -C daemon/shim OUT="$kago_root/dist" sanitize
-  check 'shell scripts' bash -n scripts/*.sh .ci/run
+  check 'shell scripts' shellcheck -x -P SCRIPTDIR scripts/*.sh .ci/run
   if command -v vagrant >/dev/null; then check vagrantfile vagrant validate --ignore-provider; fi
 fi
 
