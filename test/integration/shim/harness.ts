@@ -1,0 +1,143 @@
+/** Builds the shim and starts containers under it with a runtime of one line, or with runc. */
+import { execFileSync } from 'node:child_process'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import type { Duplex } from 'node:stream'
+import type { LaunchedShim, LaunchOptions } from '../../../daemon/shim/launch.ts'
+import { launchShim } from '../../../daemon/shim/launch.ts'
+import type { ContainerExit, Frame } from '../../../shared/protocol/frames.ts'
+import { FrameParser, frameTypes, parseExit } from '../../../shared/protocol/frames.ts'
+
+const root = resolve(import.meta.dirname, '../../..')
+
+/** Every test of the shim runs with both. */
+export const builds = [
+  ['as it is shipped', 'kago-shim', 'all'],
+  ['under ASan and UBSan', 'kago-shim-sanitize', 'sanitize'],
+] as const
+
+export function buildShim(program: string, target: string): string {
+  const out = join(root, 'dist')
+  mkdirSync(out, { recursive: true })
+  // several test files may ask for it at once
+  execFileSync('flock', [
+    join(out, '.shim.lock'),
+    'make',
+    '-s',
+    '-C',
+    join(root, 'daemon/shim'),
+    `OUT=${out}`,
+    target,
+  ])
+  return join(out, program)
+}
+
+/** Starts the rest of its arguments in the background, as a runtime does, and leaves. */
+const fakeRuntime = `#!/bin/sh
+pid_file=$1
+shift
+"$@" <&0 &
+echo $! > "$pid_file"
+`
+
+export interface Bundle {
+  path: string
+  /** A start with the one-line runtime; `command` is the container. */
+  options: (command: string[], more?: Partial<LaunchOptions>) => LaunchOptions
+  file: (name: string) => string
+  read: (name: string) => string
+}
+
+/** A directory for one test; give it back with `removeBundle`. */
+export function makeBundle(program: string): Bundle {
+  const path = mkdtempSync(join(tmpdir(), 'kago-shim-'))
+  const file = (name: string) => join(path, name)
+  writeFileSync(file('runtime.sh'), fakeRuntime)
+  chmodSync(file('runtime.sh'), 0o755)
+  mkdirSync(file('log'))
+  const options = (command: string[], more: Partial<LaunchOptions> = {}): LaunchOptions => ({
+    program,
+    bundle: path,
+    pidFile: file('pid'),
+    exitFile: file('exit'),
+    socket: file('shim.sock'),
+    runtime: [file('runtime.sh'), 'pid', ...command],
+    ...more,
+  })
+  return { path, options, file, read: (name) => readFileSync(file(name), 'latin1') }
+}
+
+/** Removes it, and ends what a failed test has left running in it. */
+export function removeBundle(bundle: Bundle): void {
+  if (existsSync(bundle.file('pid')) && !existsSync(bundle.file('exit'))) {
+    try {
+      process.kill(Number(bundle.read('pid')), 'SIGKILL')
+    } catch {
+      // it has ended already
+    }
+  }
+  rmSync(bundle.path, { recursive: true, force: true })
+}
+
+export interface Received {
+  stdout: Buffer
+  stderr: Buffer
+  exit: ContainerExit | undefined
+  frames: Frame[]
+}
+
+/** Everything an attached stream gives until it ends. */
+export async function receive(stream: Duplex, onFrame?: (frame: Frame) => void): Promise<Received> {
+  const parser = new FrameParser()
+  const frames: Frame[] = []
+  try {
+    for await (const chunk of stream)
+      for (const frame of parser.push(Buffer.from(chunk))) {
+        frames.push(frame)
+        onFrame?.(frame)
+      }
+  } catch (error) {
+    // the shim goes when it has said all; what was still on the way to it makes a reset of the end
+    if (!(error instanceof Error && 'code' in error && error.code === 'ECONNRESET')) throw error
+  }
+  const bytes = (type: number) =>
+    Buffer.concat(frames.filter((one) => one.type === type).map((one) => one.payload))
+  const last = frames.findLast((frame) => frame.type === frameTypes.exit)
+  return {
+    stdout: bytes(frameTypes.stdout),
+    stderr: bytes(frameTypes.stderr),
+    exit: last && parseExit(last.payload),
+    frames,
+  }
+}
+
+/** Runs a command under the shim, attached, and gives what came out. */
+export async function run(
+  options: LaunchOptions,
+  feed?: (attach: Duplex) => void,
+): Promise<Received & { shim: LaunchedShim }> {
+  const shim = await launchShim({ attach: { output: true, stdin: options.stdin ?? false }, ...options })
+  if (!shim.attach) throw new Error('not attached')
+  feed?.(shim.attach)
+  const received = await receive(shim.attach)
+  return { ...received, shim }
+}
+
+/** Resolves when the process is gone; for a shim that is not our child any more too. */
+export async function processEnd(pid: number): Promise<void> {
+  while (existsSync(`/proc/${pid}`) && !isZombie(pid)) await new Promise((wake) => setTimeout(wake, 5))
+}
+
+function isZombie(pid: number): boolean {
+  try {
+    return / Z /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))
+  } catch {
+    return true
+  }
+}
+
+/** Waits for something a test cannot be told of. */
+export async function eventually(isTrue: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await isTrue())) await new Promise((wake) => setTimeout(wake, 5))
+}
