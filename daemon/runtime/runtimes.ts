@@ -3,11 +3,12 @@ import { join } from 'node:path'
 import { KagoError } from '../../shared/errors.ts'
 import type { Runtime } from './contract.ts'
 import { createOciRuntime } from './oci.ts'
+import { createUnshareRuntime } from './unshare/unshare.ts'
 
 export interface RuntimesConfig {
   /** As /run/kago: each runtime keeps its records in a directory of its name below it. */
   runRoot: string
-  /** OCI runtimes by name. `runc` and `crun` are there without being named. */
+  /** OCI runtimes by name. `runc` and `crun` are there without being named, and `unshare` is kago's own. */
   runtimes?: Record<string, { path: string; args?: readonly string[] }>
 }
 
@@ -27,6 +28,7 @@ export function createRuntimes(config: RuntimesConfig): Runtimes {
   })) {
     table.set(name, createOciRuntime({ name, path, root: join(config.runRoot, name), ...(args && { args }) }))
   }
+  table.set('unshare', createUnshareRuntime({ root: join(config.runRoot, 'unshare') }))
   const names = [...table.keys()]
   return {
     names,

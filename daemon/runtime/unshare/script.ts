@@ -1,0 +1,343 @@
+/**
+ * A bundle's config.json as a shell script that starts the container with util-linux. The script is meant to be read:
+ * it is what `kago explain --as sh` prints, and it is what runs.
+ *
+ * The difficulty it turns around: the last program before the container's must give up root's power, but once the root
+ * is the container's, no program of the host is there to do it. So the container's first process, already without power
+ * and in its new namespaces, waits as a shell of the host while another changes the root of both (pivot_root(2) moves
+ * every process of the mount namespace), takes the old root away, and then lets it go on.
+ */
+import type { Process, RuntimeSpec } from '../../../shared/oci/runtime-spec.ts'
+import { type CgroupLayout, cgroupDirectories } from '../../host/cgroup.ts'
+import { controlWrites, neededControllers } from './cgroup-files.ts'
+import { askedMountLines, baseMountLines, deviceLines, insideMountLines } from './mount-lines.ts'
+import { plainPath, quote } from './quote.ts'
+import { allowsAllDevices } from './refuse.ts'
+
+/** What of the machine the scripts name; found once. */
+export interface ScriptHost {
+  layout: CgroupLayout
+  /** Static, absolute: it is run when only the old root, parked in the new one, has programs. */
+  busybox: string
+  /** Mounts of the host that hold the shell and busybox: made read-only for this container (CVE-2019-5736). */
+  programMounts: string[]
+}
+
+export interface ScriptInput {
+  id: string
+  bundle: string
+  spec: RuntimeSpec
+  host: ScriptHost
+}
+
+/** The script of a start. Its arguments: the pid file, and later the stage. */
+export function startScript(input: ScriptInput): string {
+  const { bundle, spec, host } = input
+  const root = plainPath(`${bundle}/rootfs`)
+  const unshareCgroup = spec.linux.namespaces.some(({ type }) => type === 'cgroup')
+  return lines(
+    '#!/bin/sh',
+    `# Starts container ${input.id} as process 1 of new namespaces. Run by kago-shim, in its private mount namespace, as:`,
+    `#   env -i PATH=$PATH LC_ALL=C unshare --uts --ipc --net sh ${bundle}/start.sh PIDFILE`,
+    'set -eu',
+    'pidfile=$1',
+    `bundle=${plainPath(bundle)} root=${root}`,
+    failFunction,
+    '',
+    'if [ "${2-}" != inside ]; then',
+    'trap \'[ $? = 0 ] || echo "the container could not be set up" >&6\' EXIT',
+    '',
+    '# ── the machine’s messages go to a log, the container’s standard error waits on descriptor 6',
+    'exec 6>&2 2>>"$bundle/runtime.log"',
+    '',
+    '# ── control group: this shell enters it, and so all that follows is in it',
+    ...cgroupLines(input),
+    '',
+    '# ── what belongs to the new UTS, network and IPC namespaces',
+    `printf %s ${quote(spec.hostname)} >/proc/sys/kernel/hostname`,
+    ...(spec.linux.namespaces.some(({ type, path }) => type === 'network' && path === undefined)
+      ? [`${quote(host.busybox)} ifconfig lo up`]
+      : []),
+    ...Object.entries(spec.linux.sysctl ?? {}).map(
+      ([name, value]) => `printf %s ${quote(value)} >${quote(`/proc/sys/${name.replaceAll('.', '/')}`)}`,
+    ),
+    '',
+    '# ── the filesystem, seen by this and the shim alone',
+    insideFunction,
+    ...baseMountLines(spec, root),
+    ...deviceLines(spec, root),
+    ...askedMountLines(spec, root),
+    ...rootOptions(input, root),
+    '',
+    '# ── two pipes with names: up, from the container’s first process to here, and down',
+    'rm -f "$bundle/up" "$bundle/down"',
+    'mkfifo "$bundle/up" "$bundle/down"',
+    `exec unshare --mount --propagation private --pid${unshareCgroup ? ' --cgroup' : ''} sh "$0" "$pidfile" inside`,
+    'fi',
+    '',
+    ...insideLines(input, spec.process),
+  )
+}
+
+export interface ExecScriptInput extends ScriptInput {
+  process: Process
+  /** Host pid of the container's first process, and of the shim, whose mounts are those of the container. */
+  pid: number
+  shimPid: number
+  /** Names the files of this exec. */
+  name: string
+}
+
+/** The script of an exec: the same end, in namespaces that are there already. */
+export function execScript(input: ExecScriptInput): string {
+  const { bundle, host, name, pid, spec } = input
+  const cgroup = spec.linux.namespaces.some(({ type }) => type === 'cgroup')
+  return lines(
+    '#!/bin/sh',
+    `# Runs a further process in container ${input.id}. Run by kago-shim as:`,
+    `#   env -i PATH=$PATH LC_ALL=C ${execEntry(input).join(' ')} sh ${bundle}/${name}.sh PIDFILE`,
+    'set -eu',
+    'pidfile=$1',
+    `bundle=${plainPath(bundle)} root=${plainPath(`${bundle}/rootfs`)}`,
+    failFunction,
+    '',
+    'if [ "${2-}" != inside ]; then',
+    'exec 6>&2 2>>"$bundle/runtime.log"',
+    '# ── into the control group',
+    ...cgroupDirectories(host.layout, spec.linux.cgroupsPath ?? '')
+      .filter((directory) => isUsed(input, directory))
+      .map((directory) => `echo 0 >${quote(`${directory}/cgroup.procs`)}`),
+    'rm -f "$bundle/up" "$bundle/down"',
+    'mkfifo "$bundle/up" "$bundle/down"',
+    '# ── into the process namespace; the mounts are a copy, so that the root can be changed again',
+    `exec nsenter --no-fork --pid=/proc/${pid}/ns/pid${cgroup ? ` --cgroup=/proc/${pid}/ns/cgroup` : ''} \\`,
+    '  unshare --mount --propagation private sh "$0" "$pidfile" inside',
+    'fi',
+    '',
+    ...insideLines(input, input.process),
+  )
+}
+
+/** The program and arguments that enter the container's namespaces before the exec script runs. */
+export function execEntry({ pid, shimPid }: { pid: number; shimPid: number }): string[] {
+  const own = `/proc/${pid}/ns`
+  return [
+    'nsenter',
+    `--mount=/proc/${shimPid}/ns/mnt`,
+    `--uts=${own}/uts`,
+    `--ipc=${own}/ipc`,
+    `--net=${own}/net`,
+  ]
+}
+
+const failFunction = 'fail() { echo "$*" >&2; exit 125; }'
+
+/** Resolves a path as the kernel would after a chroot into $root: no link of the image leads out of it. */
+const insideFunction = String.raw`inside() {
+  rest=$1 at= hops=0
+  while [ -n "$rest" ]; do
+    rest=${'$'}{rest#/} part=${'$'}{rest#/}
+    part=${'$'}{part%%/*}
+    case $rest in */*) rest=/${'$'}{rest#*/} ;; *) rest= ;; esac
+    case $part in
+    '' | .) ;;
+    ..) at=${'$'}{at%/*} ;;
+    *)
+      if [ -L "$root$at/$part" ]; then
+        hops=$((hops + 1))
+        [ $hops -le 40 ] || fail "too many links in $1"
+        link=$(readlink -n "$root$at/$part" && echo .)
+        link=${'$'}{link%?}
+        case $link in /*) at= ;; esac
+        rest=/$link$rest
+      else
+        at=$at/$part
+      fi
+      ;;
+    esac
+  done
+  at=$root$at
+}
+directory_at() { [ -d "$at" ] || mkdir -p "$at"; }
+file_at() { [ -e "$at" ] || { mkdir -p "${'$'}{at%/*}" && : >"$at"; }; }`
+
+function cgroupLines(input: ScriptInput): string[] {
+  const { layout } = input.host
+  const { cgroupsPath = '', resources = {} } = input.spec.linux
+  const directories = cgroupDirectories(layout, cgroupsPath).filter((directory) => isUsed(input, directory))
+  const parent = cgroupsPath.slice(0, cgroupsPath.lastIndexOf('/'))
+  const enable =
+    layout.version === 2
+      ? ['', parent].flatMap((group) =>
+          [...new Set([...neededControllers(resources), 'memory', 'pids', 'cpu', 'io'])].map(
+            (controller) =>
+              `echo +${controller} >${quote(`${layout.unified}${group}/cgroup.subtree_control`)} 2>/dev/null || :`,
+          ),
+        )
+      : []
+  return [
+    `mkdir -p ${directories.map(quote).join(' ')}`,
+    ...enable,
+    ...cpusetLines(input),
+    ...controlWrites(layout, cgroupsPath, resources).map(
+      ({ path, value }) => `echo ${quote(value)} >${quote(path)}`,
+    ),
+    ...directories.map((directory) => `echo 0 >${quote(`${directory}/cgroup.procs`)}`),
+  ]
+}
+
+/** A new group of v1's cpuset is empty, and no process may enter it: it is used only when asked for. */
+function isUsed({ host, spec }: ScriptInput, directory: string): boolean {
+  const cpuset = host.layout.trees.get('cpuset')
+  const isOwnTree = ![...host.layout.trees].some(([name, tree]) => name !== 'cpuset' && tree === cpuset)
+  const isCpuset = cpuset !== undefined && isOwnTree && directory.startsWith(`${cpuset}/`)
+  return !isCpuset || spec.linux.resources?.cpu?.cpus !== undefined
+}
+
+function cpusetLines({ host, spec }: ScriptInput): string[] {
+  const tree = host.layout.trees.get('cpuset')
+  if (tree === undefined || spec.linux.resources?.cpu?.cpus === undefined) return []
+  const groups = (spec.linux.cgroupsPath ?? '').split('/').filter((part) => part !== '')
+  return groups.flatMap((_, index) => {
+    const parent = `${tree}/${groups.slice(0, index).join('/')}`.replace(/\/$/, '')
+    const own = `${parent}/${groups[index]}`
+    return ['cpus', 'mems'].map((what) => {
+      const [from, to] = [quote(`${parent}/cpuset.${what}`), quote(`${own}/cpuset.${what}`)]
+      return `read -r now <${to} || :; [ -n "$now" ] || cat ${from} >${to}`
+    })
+  })
+}
+
+function rootOptions({ spec, host }: ScriptInput, root: string): string[] {
+  const options = [
+    ...(spec.root.readonly ? ['ro'] : []),
+    ...(host.layout.version === 2 && !allowsAllDevices(spec) ? ['nodev'] : []),
+  ]
+  return options.length === 0 ? [] : [`mount -o remount,bind,${options.join(',')} ${root}`]
+}
+
+/** From here on in the container's mount and process namespaces; the same for start and exec. */
+function insideLines(input: ScriptInput, process: Process): string[] {
+  const { spec, host, bundle } = input
+  const name = 'name' in input && typeof input.name === 'string' ? input.name : 'start'
+  const root = `${bundle}/rootfs`
+  return [
+    '# ── second stage: in the mount and process namespaces of the container, with the host’s programs still there.',
+    '# Descriptors: 3 the container’s input, 6 its errors; 4 and 7 the ends of “up”, 5 and 8 those of “down”',
+    'exec 3<&0',
+    'exec 9<>"$bundle/up"; exec 4<"$bundle/up" 7>"$bundle/up"',
+    'exec 9<>"$bundle/down"; exec 5>"$bundle/down" 8<"$bundle/down"',
+    `exec 9<"$bundle/${name}-enter.sh"`,
+    '',
+    '# ── the first child is the container’s process 1; its parent will be the shim when this script has ended',
+    '(',
+    '  exec 4<&- 5>&-',
+    ...(process.oomScoreAdj === undefined ? [] : [`  echo ${process.oomScoreAdj} >/proc/self/oom_score_adj`]),
+    ...insideMountLines(spec, root, host.programMounts),
+    `  exec ${enterCommand(input, process)} sh /proc/self/fd/9`,
+    ') <&3 3<&- &',
+    'child=$!',
+    'exec 7>&- 8<&- 9<&- 3<&-',
+    'echo "$child" >"$pidfile"',
+    ...(name === 'start' ? ['echo "$child" >"$bundle/unshare.pid"'] : []),
+    '',
+    'end() { trap - EXIT; kill -9 "$child" 2>/dev/null || :; exit "$1"; }',
+    'trap "end 125" EXIT',
+    'read -r word <&4 || end 125',
+    '',
+    '# ── the new root; the old one is parked on /proc until it is let go',
+    'cd "$root"',
+    'pivot_root . ./proc',
+    'cd /',
+    `/proc${host.busybox} umount -l /proc`,
+    '',
+    '# ── it may go on, and says whether the command can be executed',
+    'echo go >&5',
+    'read -r code text <&4 || end 125',
+    'if [ "$code" != 0 ]; then echo "$text" >&2; end "$code"; fi',
+    'trap - EXIT',
+    'exit 0',
+  ]
+}
+
+/** The programs between root's power and the container's: session and terminal, limits, then identity and capabilities. */
+function enterCommand({ host, spec }: ScriptInput, process: Process): string {
+  const limits = (process.rlimits ?? []).map(({ type, soft, hard }) => {
+    const text = (value: number): string => (value >= 2 ** 63 ? 'unlimited' : String(value))
+    return `--${type.slice('RLIMIT_'.length).toLowerCase()}=${text(soft)}:${text(hard)}`
+  })
+  const { uid, gid, additionalGids = [] } = process.user
+  const withoutRules = host.layout.version === 2 && !allowsAllDevices(spec)
+  const bounding = (process.capabilities?.bounding ?? []).filter(
+    (cap) => !(withoutRules && cap === 'CAP_MKNOD'),
+  )
+  return [
+    `setsid${process.terminal ? ' --ctty' : ''}`,
+    ...(limits.length === 0 ? [] : [`prlimit ${limits.join(' ')}`]),
+    'setpriv',
+    `--reuid ${uid} --regid ${gid}`,
+    additionalGids.length === 0 ? '--clear-groups' : `--groups ${additionalGids.join(',')}`,
+    '--inh-caps=-all --ambient-caps=-all',
+    `--bounding-set=${['-all', ...bounding.map((cap) => `+${cap.slice('CAP_'.length).toLowerCase()}`)].join(',')}`,
+    ...(process.noNewPrivileges ? ['--no-new-privs'] : []),
+  ].join(' ')
+}
+
+/**
+ * The last script, read from descriptor 9 by the container's process itself: only words of the shell are used, since
+ * after `go` no program of the host is there any more.
+ */
+export function enterScript(process: Process): string {
+  return lines(
+    '# The container’s process, with its user and capabilities, before it becomes the command.',
+    'echo ready >&7',
+    'read -r word <&8 || exit 125',
+    'no() { echo "$*" >&7; exit "$1"; }',
+    'umask 0022',
+    `cd ${quote(process.cwd)} 2>/dev/null || no 126 'chdir to cwd ("'${quote(oneLine(process.cwd))}'") set in config.json failed: it is not a directory that the user may enter'`,
+    'unset PATH LC_ALL PWD OLDPWD IFS',
+    ...process.env.map((entry) => {
+      const equals = entry.indexOf('=')
+      return `export ${entry.slice(0, equals)}=${quote(entry.slice(equals + 1))}`
+    }),
+    `set -- ${process.args.map(quote).join(' ')}`,
+    lookUp(oneLine(process.args[0] ?? '')),
+    'echo 0 >&7',
+    'exec "$@" 2>&6 6>&- 7>&- 8<&- 9<&-',
+  )
+}
+
+/** Says before the exec what the exec would fail with, in runc's words. */
+function lookUp(shown: string): string {
+  const say = (code: number, why: string): string => `no ${code} ${quote(`exec: "${shown}": ${why}`)}`
+  const execute = (path: string): string =>
+    `if [ -d "${path}" ]; then ${say(126, 'is a directory')}; elif ! [ -x "${path}" ]; then ${say(126, 'permission denied')}; fi`
+  return [
+    'case $1 in',
+    '*/*)',
+    `  [ -e "$1" ] || ${say(127, 'no such file or directory')}`,
+    `  ${execute('$1')}`,
+    '  ;;',
+    '*)',
+    '  found=',
+    '  rest=${PATH-}:',
+    '  while [ -z "$found" ] && [ -n "$rest" ]; do',
+    '    place=${rest%%:*} rest=${rest#*:}',
+    '    place=${place:-.}/$1',
+    '    if [ -f "$place" ] && [ -x "$place" ]; then found=$place; fi',
+    '  done',
+    `  [ -n "$found" ] || ${say(127, 'executable file not found in $PATH')}`,
+    '  unset found rest place',
+    '  ;;',
+    'esac',
+    'unset word',
+  ].join('\n')
+}
+
+function oneLine(text: string): string {
+  return text.replace(/[\0-\x1f\x7f]+/g, '?')
+}
+
+function lines(...parts: readonly string[]): string {
+  return `${parts.join('\n')}\n`
+}
