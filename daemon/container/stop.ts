@@ -42,7 +42,8 @@ async function stopSteps(
   const signal = normalizeSignal(options.signal ?? record.options.stopSignal ?? 'TERM')
   const seconds = options.timeoutSeconds ?? record.options.stopTimeoutSeconds ?? 10
 
-  await operation.step('record that it is to stop', { by: 'kago.db' }, () => {
+  const recorded = { by: 'kago.db', undo: ['container.still-runs', id, container.state] } as const
+  await operation.step('record that it is to stop', recorded, () => {
     if (container.state !== 'stopping') {
       context.containers.updateTask(id, { state: nextState(name, container.state, 'stop') }, 'quick')
     }

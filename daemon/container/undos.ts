@@ -1,18 +1,22 @@
 /** What takes the steps of container operations back. Each accepts a step that was done, half done or not begun. */
 import { rm } from 'node:fs/promises'
 import { isKagoError } from '../../shared/errors.ts'
+import type { State } from '../../shared/protocol/containers.ts'
 import { connectShim } from '../shim/client.ts'
 import type { ContainerContext } from './context.ts'
 import { deleteFiles } from './delete-files.ts'
 import { readContainer } from './record.ts'
 
-export function containerUndos(context: ContainerContext): [string, (id: string) => Promise<void>][] {
+type ContainerUndo = (id: string, ...more: never[]) => Promise<void>
+
+export function containerUndos(context: ContainerContext): [string, ContainerUndo][] {
   return [
     ['container.delete-files', (id) => deleteFiles(context, id)],
     ['container.forget', async (id) => context.containers.remove(id, 'quick')],
     ['container.delete-bundle', (id) => rm(context.paths.bundle(id), { recursive: true, force: true })],
     ['container.end-task', (id) => endTask(context, id)],
     ['container.thaw', (id) => thaw(context, id)],
+    ['container.still-runs', async (id, state: State) => stillRuns(context, id, state)],
   ]
 }
 
@@ -43,6 +47,11 @@ async function killByShim(socketPath: string): Promise<void> {
     // No shim: it never came up, or it has ended.
     if (!isKagoError(error, 'unavailable', 'not_found', 'wrong_state')) throw error
   }
+}
+
+/** A stop that failed leaves a container that runs, unless it has ended all the same. */
+function stillRuns(context: ContainerContext, id: string, state: State): void {
+  if (context.containers.find(id)?.state === 'stopping') context.containers.updateTask(id, { state }, 'quick')
 }
 
 async function thaw(context: ContainerContext, id: string): Promise<void> {

@@ -1,0 +1,90 @@
+/** Every step of every container verb, with the daemon killed before and after it, or the step failing. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { OperationDetails, OperationSummary } from '../../shared/protocol/operations.ts'
+import { eventually, type Kagod, leftovers, startKagod } from '../harness/kagod.ts'
+
+let kagod: Kagod
+beforeAll(async () => {
+  kagod = await startKagod()
+})
+afterAll(async () => {
+  await kagod.dispose()
+})
+
+const image = 'localhost/busybox'
+
+/** Each verb: what makes its subject ready, and the request. */
+const verbs: Record<string, { prepare?: () => Promise<unknown>; act: () => Promise<unknown> }> = {
+  'container.create': {
+    act: () => kagod.request('POST', '/v1/containers', { image, name: 'x', command: ['true'] }),
+  },
+  'container.run': { act: () => kagod.run({ image, name: 'x', command: ['true'], autoRemove: true }) },
+  'container.start': {
+    prepare: () => kagod.ok('POST', '/v1/containers', { image, name: 'x', command: ['sleep', '1000'] }),
+    act: () => kagod.request('POST', '/v1/containers/x/start'),
+  },
+  'container.stop': {
+    prepare: () => kagod.runDetached({ image, name: 'x', command: ['sleep', '1000'] }),
+    act: () => kagod.request('POST', '/v1/containers/x/stop', { timeoutSeconds: 0 }),
+  },
+  'container.pause': {
+    prepare: () => kagod.runDetached({ image, name: 'x', command: ['sleep', '1000'] }),
+    act: () => kagod.request('POST', '/v1/containers/x/pause'),
+  },
+  'container.remove': {
+    prepare: () => kagod.runDetached({ image, name: 'x', command: ['sleep', '1000'] }),
+    act: () => kagod.request('DELETE', '/v1/containers/x?force=true'),
+  },
+}
+
+/** The names of a verb's steps, learned by doing it once: a new step is covered the day it is written. */
+async function stepsOf(kind: string): Promise<string[]> {
+  const verb = verbs[kind]
+  await verb?.prepare?.()
+  await verb?.act()
+  const operations = await kagod.ok<OperationSummary[]>('GET', '/v1/operations?limit=20')
+  const last = operations.find((operation) => operation.kind === kind)
+  const details = await kagod.ok<OperationDetails>('GET', `/v1/operations/${last?.id ?? ''}`)
+  await clear()
+  return details.steps.map((step) => step.name)
+}
+
+async function clear(): Promise<void> {
+  await kagod.request('DELETE', '/v1/containers/x?force=true')
+  await eventually(
+    () => Object.values(leftovers(kagod)).every((list) => list.length === 0),
+    `nothing is left after ${JSON.stringify(leftovers(kagod))}`,
+  )
+}
+
+describe.for(Object.keys(verbs))('%s', (kind) => {
+  test('leaves nothing behind and works the next time, wherever the daemon is killed or a step fails', async () => {
+    const steps = await stepsOf(kind)
+    expect(steps.length).toBeGreaterThan(1)
+    for (const step of steps) {
+      for (const [when, what] of [
+        ['before', 'crash'],
+        ['after', 'crash'],
+        ['before', 'ENOSPC'],
+        ['after', 'EIO'],
+      ]) {
+        const fault = `${kind}/${step}/${when}/${what}`
+        await verbs[kind]?.prepare?.()
+        await kagod.stop()
+        await kagod.start({ KAGO_FAULT: fault })
+        await verbs[kind]?.act().catch(() => undefined)
+        if (what === 'crash') await kagod.ended()
+        await kagod.stop()
+        await kagod.start()
+
+        const left = await kagod.list()
+        expect(left.length, fault).toBeLessThanOrEqual(1)
+        for (const { task } of left) expect(['created', 'running', 'exited'], fault).toContain(task.state)
+        await clear()
+        const again = await kagod.run({ image, name: 'x', command: ['echo', 'ok'], autoRemove: true })
+        expect(again, fault).toMatchObject({ stdout: 'ok\n', exit: 0 })
+        await clear()
+      }
+    }
+  }, 600_000)
+})
