@@ -16,13 +16,24 @@ export function runtimeLogPath(bundle: string): string {
 export function writeBundle(bundle: string, spec: RuntimeSpec): void {
   mkdirSync(bundle, { recursive: true, mode: 0o700 })
   mkdirSync(join(bundle, 'rootfs'), { recursive: true, mode: 0o755 })
-  writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec), { mode: 0o600 })
+  writeFileSync(join(bundle, 'config.json'), toSpecJson(spec), { mode: 0o600 })
+}
+
+/**
+ * JSON with `noRlimit` as the 64-bit number that it stands for. The key and its quotes cannot be part of a string, where
+ * quotes have a backslash.
+ */
+function toSpecJson(value: RuntimeSpec | Process): string {
+  return JSON.stringify(value).replace(
+    /"(soft|hard)":18446744073709552000(?=[,}])/g,
+    '"$1":18446744073709551615',
+  )
 }
 
 /** Writes the process file of an exec and says where it is. */
 export function writeProcessFile(bundle: string, execId: string, process: Process): string {
   const path = join(bundle, `exec-${execId}.json`)
-  writeFileSync(path, JSON.stringify(process), { mode: 0o600 })
+  writeFileSync(path, toSpecJson(process), { mode: 0o600 })
   return path
 }
 

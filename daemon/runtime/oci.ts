@@ -1,7 +1,7 @@
 /** Any program with runc's command line (runc, crun, youki, …) as a runtime. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { KagoError } from '../../shared/errors.ts'
+import { isKagoError, KagoError } from '../../shared/errors.ts'
 import type { LinuxResources } from '../../shared/oci/runtime-spec.ts'
 import { runQuickTool, type ToolResult } from '../host/exec.ts'
 import { identifyProcess, isAlive, signalProcess } from '../host/process.ts'
@@ -118,7 +118,12 @@ export function createOciRuntime(config: OciRuntimeConfig): Runtime {
         if (known.status === 'paused') await call(['resume', id])
         await killAndWait(known.pid, id)
       }
-      await call(['delete', id])
+      try {
+        await call(['delete', id])
+      } catch (error) {
+        // somebody else was quicker
+        if (!isKagoError(error, 'not_found')) throw error
+      }
     },
 
     state,

@@ -23,8 +23,8 @@ export const rlimitNames = [
   'stack',
 ] as const
 
-/** RLIM_INFINITY is 2^64-1, which JSON numbers of JavaScript cannot hold: the largest double below does as well. */
-const infinity = 2 ** 63
+/** RLIM_INFINITY is 2^64-1; no number of JavaScript is, so 2^64 stands for it until `writeBundle` writes it out. */
+export const noRlimit = 2 ** 64
 
 export function rlimits(asked: UlimitOption[]): Rlimit[] {
   return asked.map(({ name, soft, hard }) => {
@@ -46,7 +46,7 @@ export function rlimits(asked: UlimitOption[]): Rlimit[] {
 }
 
 function limitValue(name: string, value: number): number {
-  if (value === -1) return infinity
+  if (value === -1) return noRlimit
   if (Number.isSafeInteger(value) && value >= 0) return value
   throw new KagoError('invalid_argument', `ulimit ${name}: ${value} is not a limit`, {
     hint: 'use a whole number, or -1 for no limit',

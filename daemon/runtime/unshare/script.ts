@@ -7,8 +7,9 @@
  * and in its new namespaces, waits as a shell of the host while another changes the root of both (pivot_root(2) moves
  * every process of the mount namespace), takes the old root away, and then lets it go on.
  */
-import type { Process, RuntimeSpec } from '../../../shared/oci/runtime-spec.ts'
+import type { DeviceRule, LinuxResources, Process, RuntimeSpec } from '../../../shared/oci/runtime-spec.ts'
 import { type CgroupLayout, cgroupDirectories } from '../../host/cgroup.ts'
+import { noRlimit } from '../spec/rlimits.ts'
 import { controlWrites, neededControllers } from './cgroup-files.ts'
 import { askedMountLines, baseMountLines, deviceLines, insideMountLines } from './mount-lines.ts'
 import { plainPath, quote } from './quote.ts'
@@ -136,8 +137,8 @@ const failFunction = 'fail() { echo "$*" >&2; exit 125; }'
 const insideFunction = String.raw`inside() {
   rest=$1 at= hops=0
   while [ -n "$rest" ]; do
-    rest=${'$'}{rest#/} part=${'$'}{rest#/}
-    part=${'$'}{part%%/*}
+    while [ "$rest" != "${'$'}{rest#/}" ]; do rest=${'$'}{rest#/}; done
+    part=${'$'}{rest%%/*}
     case $rest in */*) rest=/${'$'}{rest#*/} ;; *) rest= ;; esac
     case $part in
     '' | .) ;;
@@ -179,11 +180,22 @@ function cgroupLines(input: ScriptInput): string[] {
     `mkdir -p ${directories.map(quote).join(' ')}`,
     ...enable,
     ...cpusetLines(input),
-    ...controlWrites(layout, cgroupsPath, resources).map(
+    ...controlWrites(layout, cgroupsPath, withTerminals(resources)).map(
       ({ path, value }) => `echo ${quote(value)} >${quote(path)}`,
     ),
     ...directories.map((directory) => `echo 0 >${quote(`${directory}/cgroup.procs`)}`),
   ]
+}
+
+/** /dev/ptmx and the terminals behind it belong to every container's own devpts. */
+function withTerminals(resources: LinuxResources): LinuxResources {
+  const { devices } = resources
+  if (devices === undefined) return resources
+  const terminals: DeviceRule[] = [
+    { allow: true, type: 'c', major: 5, minor: 2, access: 'rwm' },
+    { allow: true, type: 'c', major: 136, access: 'rwm' },
+  ]
+  return { ...resources, devices: [...devices, ...terminals] }
 }
 
 /** A new group of v1's cpuset is empty, and no process may enter it: it is used only when asked for. */
@@ -263,7 +275,7 @@ function insideLines(input: ScriptInput, process: Process): string[] {
 /** The programs between root's power and the container's: session and terminal, limits, then identity and capabilities. */
 function enterCommand({ host, spec }: ScriptInput, process: Process): string {
   const limits = (process.rlimits ?? []).map(({ type, soft, hard }) => {
-    const text = (value: number): string => (value >= 2 ** 63 ? 'unlimited' : String(value))
+    const text = (value: number): string => (value >= noRlimit ? 'unlimited' : String(value))
     return `--${type.slice('RLIMIT_'.length).toLowerCase()}=${text(soft)}:${text(hard)}`
   })
   const { uid, gid, additionalGids = [] } = process.user
@@ -302,7 +314,10 @@ export function enterScript(process: Process): string {
     }),
     `set -- ${process.args.map(quote).join(' ')}`,
     lookUp(oneLine(process.args[0] ?? '')),
+    '# the parent must have ended, and the shim taken its place, before this one can end: so wait for its end of “down”',
     'echo 0 >&7',
+    'read -r word <&8 || :',
+    'unset word',
     'exec "$@" 2>&6 6>&- 7>&- 8<&- 9<&-',
   )
 }
@@ -330,7 +345,6 @@ function lookUp(shown: string): string {
     '  unset found rest place',
     '  ;;',
     'esac',
-    'unset word',
   ].join('\n')
 }
 

@@ -1,6 +1,16 @@
 /** Runs containers for the contract suite: a busybox root, a runtime under test, and the real shim around it. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { readHostFacts } from '../../../daemon/host/features.ts'
@@ -44,21 +54,16 @@ export interface Started {
   exec(args: string[], change?: Partial<Process>): Promise<Ended>
 }
 
-const applets = 'sh cat true false sleep ls grep id hostname pwd env mount umount touch echo mkdir stat kill readlink mknod dd test unshare chroot ulimit tty head wc ps printf'
+const applets =
+  'sh cat true false sleep ls grep id hostname pwd env mount umount touch echo mkdir stat kill readlink mknod dd test unshare chroot ulimit tty head wc ps printf'
 
-let shimPath: string | undefined
-
-/** The shim, built once into a directory of the tests. */
-function shim(): string {
-  if (shimPath) return shimPath
-  const out = mkdtempSync(join(tmpdir(), 'kago-test-shim-'))
-  process.on('exit', () => rmSync(out, { recursive: true, force: true }))
-  execFileSync('make', ['-s', '-C', resolve('daemon/shim'), `OUT=${out}`])
-  shimPath = join(out, 'kago-shim')
-  return shimPath
+/** Builds the shim into a directory and says where it is. */
+export function buildShim(directory: string): string {
+  execFileSync('make', ['-s', '-C', resolve('daemon/shim'), `OUT=${directory}`])
+  return join(directory, 'kago-shim')
 }
 
-export function openStage(name: string): Stage {
+export function openStage(name: string, shim: string): Stage {
   const directory = mkdtempSync(join(tmpdir(), 'kago-test-runtime-'))
   const runtime = createRuntimes({ runRoot: join(directory, 'run') }).get(name)
   const root = `kago-test-${process.pid}-${name}`
@@ -87,8 +92,13 @@ export function openStage(name: string): Stage {
     fillRoot(join(bundle, 'rootfs'))
     await runtime.prepare({ id, bundle })
     const pidFile = join(bundle, 'pid')
-    const task = launch(bundle, id, pidFile, (consoleSocket) =>
-      runtime.startCommand({ id, bundle, pidFile, ...(consoleSocket && { consoleSocket }) }),
+    const task = launch(
+      shim,
+      bundle,
+      id,
+      pidFile,
+      (consoleSocket) =>
+        runtime.startCommand({ id, bundle, pidFile, ...(consoleSocket && { consoleSocket }) }),
       made.process.terminal ? runtime.terminal : undefined,
     )
     await task.running.catch((error: Error) => {
@@ -110,7 +120,9 @@ export function openStage(name: string): Stage {
         const processFile = writeProcessFile(bundle, name, { ...made.process, args, ...change })
         const execPid = join(bundle, `${name}.pid`)
         await runtime.prepareExec({ id, bundle, processFile })
-        const exec = launch(bundle, name, execPid, () => runtime.execCommand({ id, bundle, processFile, pidFile: execPid }))
+        const exec = launch(shim, bundle, name, execPid, () =>
+          runtime.execCommand({ id, bundle, processFile, pidFile: execPid }),
+        )
         await exec.running.catch((error: Error) => {
           throw runtime.explainFailure(bundle, error.message)
         })
@@ -144,6 +156,7 @@ interface Task {
 }
 
 function launch(
+  shim: string,
   bundle: string,
   name: string,
   pidFile: string,
@@ -156,7 +169,7 @@ function launch(
   mkdirSync(logs)
   rmSync(runtimeLogPath(bundle), { force: true })
   const child = spawn(
-    shim(),
+    shim,
     [
       ...['--bundle', bundle, '--log', logs, '--log-max-bytes', '10000000', '--log-max-files', '2'],
       ...['--pid-file', pidFile, '--exit-file', exitFile, '--events-fd', '3'],
@@ -175,7 +188,10 @@ function launch(
     return { status, signal, ...readLog(join(logs, 'current')) }
   })
   ended.catch(() => undefined)
-  return { ended, running: Promise.race([frames, exited.then(() => Promise.reject(new Error('the shim ended')))]) }
+  return {
+    ended,
+    running: Promise.race([frames, exited.then(() => Promise.reject(new Error('the shim ended')))]),
+  }
 }
 
 /** Resolves at the frame `started` (10), rejects at `error` (7). */
