@@ -118,7 +118,8 @@ function commonArguments(options: LaunchOptions): string[] {
 
 function mountDirectory(mounts: readonly ShimMount[]): string | undefined {
   const places = new Set(mounts.flatMap(({ from }) => from ?? []))
-  if (places.size > 1) throw new KagoError('internal', 'the mounts of one container begin in several directories')
+  if (places.size > 1)
+    throw new KagoError('internal', 'the mounts of one container begin in several directories')
   return [...places][0]
 }
 

@@ -189,8 +189,8 @@ void pump_peer(struct shim *shim, struct peer *peer) {
     }
     if (used < n) break;
   }
-  /* gone in both directions: with input left over (rounds used up) it stays registered and is called again */
-  if (peer->input_ended && peer->output_ended) drop_peer(shim, peer);
+  /* one that has only ended its input may still want to read; one that never attached wants nothing */
+  if (peer->input_ended && (peer->output_ended || !peer->attached)) drop_peer(shim, peer);
   else watch_peer(shim, peer);
 }
 
@@ -223,7 +223,7 @@ void listen_for_peers(struct shim *shim) {
   unlink(path);
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   mode_t before = umask(0177);
-  int failed = fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) != 0 || listen(fd, 64) != 0;
+  int failed = fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) != 0 || listen(fd, 1024) != 0;
   int error = errno;
   umask(before);
   if (failed) fail(shim, "setup", code_of_errno(error), "cannot listen on %s: %s", path, strerror(error));

@@ -177,9 +177,11 @@ void find_container(struct shim *shim) {
 
   pid_t pid = read_pid_file(shim);
   siginfo_t info;
-  if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0)
-    fail(shim, "pid-file", "internal", "process %d of %s is not the shim's to watch: %s", (int)pid, shim->options.pid_file,
-         strerror(errno));
+  if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0) {
+    if (kill(pid, 0) != 0 && errno == ESRCH)
+      fail(shim, "pid-file", "internal", "%s has waited for process %d itself: its exit status is lost", name, (int)pid);
+    fail(shim, "pid-file", "internal", "process %d of %s is not the shim's to watch", (int)pid, shim->options.pid_file);
+  }
   shim->container = pid;
   if (!read_start_time(pid, &shim->start_time))
     fail(shim, "pid-file", "internal", "cannot read /proc/%d/stat", (int)pid);

@@ -1,6 +1,16 @@
 /** Builds the shim and starts containers under it with a runtime of one line, or with runc. */
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Duplex } from 'node:stream'
@@ -33,12 +43,13 @@ export function buildShim(program: string, target: string): string {
   return join(out, program)
 }
 
-/** Starts the rest of its arguments in the background, as a runtime does, and leaves. */
-const fakeRuntime = `#!/bin/sh
-pid_file=$1
-shift
-"$@" <&0 &
-echo $! > "$pid_file"
+/** Starts the rest of its arguments, as a runtime does, and leaves. A shell will not do: it may wait for its child. */
+const fakeRuntime = `#!/usr/bin/perl
+my $pid_file = shift;
+my $pid = fork;
+if (!$pid) { exec @ARGV; die "cannot run $ARGV[0]: $!"; }
+open(my $file, '>', $pid_file) or die "$pid_file: $!";
+print $file $pid;
 `
 
 export interface Bundle {
@@ -53,8 +64,8 @@ export interface Bundle {
 export function makeBundle(program: string): Bundle {
   const path = mkdtempSync(join(tmpdir(), 'kago-shim-'))
   const file = (name: string) => join(path, name)
-  writeFileSync(file('runtime.sh'), fakeRuntime)
-  chmodSync(file('runtime.sh'), 0o755)
+  writeFileSync(file('runtime.pl'), fakeRuntime)
+  chmodSync(file('runtime.pl'), 0o755)
   mkdirSync(file('log'))
   const options = (command: string[], more: Partial<LaunchOptions> = {}): LaunchOptions => ({
     program,
@@ -62,7 +73,7 @@ export function makeBundle(program: string): Bundle {
     pidFile: file('pid'),
     exitFile: file('exit'),
     socket: file('shim.sock'),
-    runtime: [file('runtime.sh'), 'pid', ...command],
+    runtime: [file('runtime.pl'), 'pid', ...command],
     ...more,
   })
   return { path, options, file, read: (name) => readFileSync(file(name), 'latin1') }
@@ -70,14 +81,20 @@ export function makeBundle(program: string): Bundle {
 
 /** Removes it, and ends what a failed test has left running in it. */
 export function removeBundle(bundle: Bundle): void {
-  if (existsSync(bundle.file('pid')) && !existsSync(bundle.file('exit'))) {
-    try {
-      process.kill(Number(bundle.read('pid')), 'SIGKILL')
-    } catch {
-      // it has ended already
-    }
-  }
+  for (const pid of readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number))
+    if (worksIn(pid, bundle.path)) process.kill(pid, 'SIGKILL')
   rmSync(bundle.path, { recursive: true, force: true })
+}
+
+function worksIn(pid: number, directory: string): boolean {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`).startsWith(directory) && !isZombie(pid)
+  } catch {
+    // it has ended, or is a thread of the kernel
+    return false
+  }
 }
 
 export interface Received {
