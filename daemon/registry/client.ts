@@ -1,0 +1,192 @@
+/** Docker Hub and every other OCI registry, for those who pull. The only file that knows undici. */
+import { lookup } from 'node:dns'
+import type { LookupFunction } from 'node:net'
+import { createSecureContext } from 'node:tls'
+import { Agent, request } from 'undici'
+import type { Descriptor } from '../../shared/oci/descriptor.ts'
+import type { Digest } from '../../shared/oci/digest.ts'
+import type { Reference, Repository } from '../../shared/reference.ts'
+import { insecureHosts, isReachable } from './addresses.ts'
+import { createAuthenticator } from './auth.ts'
+import { hasOwnCertificates, trustedCertificates } from './certificates.ts'
+import type { RegistryContext } from './context.ts'
+import type { Credentials } from './credentials.ts'
+import { forbiddenAddress } from './network-failure.ts'
+import { type FetchBlobOptions, streamBlob } from './fetch.ts'
+import { checkLogin, type LoginResult } from './login.ts'
+import { registryMirrors } from './mirrors.ts'
+import {
+  fetchDocument,
+  headReference,
+  type ResolvedDocument,
+  type ResolveOptions,
+  resolveReference,
+} from './resolve.ts'
+import type { RetryPolicy } from './retry.ts'
+import type { RegistryLog, Request, Response, Route, Send, Timeouts } from './transport.ts'
+
+export interface RegistryConfig {
+  /** `host`, `host:port` or an address range; loopback is always among them. */
+  insecureRegistries: string[]
+  /** Per registry, URLs that are asked before it. */
+  mirrors: Record<string, string[]>
+  /** Directory with `HOST[:PORT]/ca.crt`. */
+  certsDir?: string | undefined
+  timeouts?: Partial<Timeouts> | undefined
+  retry?: Partial<RetryPolicy> | undefined
+}
+
+export interface RegistryClient {
+  /** The verified index or manifest that a reference names. */
+  resolve(reference: Reference, options?: ResolveOptions): Promise<ResolvedDocument>
+  /** What a reference names now, without fetching it; undefined when there is no such manifest to be seen. */
+  headManifest(reference: Reference, options?: ResolveOptions): Promise<Descriptor | undefined>
+  /** The verified bytes of a manifest (or index) that an index lists. */
+  fetchManifest(
+    repository: Repository,
+    descriptor: Pick<Descriptor, 'digest' | 'size'>,
+    options?: ResolveOptions,
+  ): Promise<Uint8Array>
+  /** A blob's bytes from an offset to its end, in one stream; as many as its size says, their digest unchecked. */
+  fetchBlob(
+    repository: Repository,
+    blob: { digest: Digest; size: number },
+    options?: FetchBlobOptions,
+  ): AsyncIterable<Uint8Array>
+  /** @throws unauthenticated when the registry does not accept the credentials. */
+  checkLogin(
+    registry: string,
+    credentials: Credentials,
+    options?: { signal?: AbortSignal | undefined },
+  ): Promise<LoginResult>
+  /** Ends all connections; calls that are under way fail. */
+  close(): Promise<void>
+}
+
+const silent: RegistryLog = { debug: () => undefined, warn: () => undefined }
+
+/** @throws invalid_argument for entries of insecureRegistries or mirrors that cannot be meant. */
+export function createRegistryClient(config: RegistryConfig, log: RegistryLog = silent): RegistryClient {
+  const timeouts = { connectMs: 10_000, headersMs: 30_000, stallMs: 30_000, ...config.timeouts }
+  const insecure = insecureHosts(config.insecureRegistries)
+  const { send, close } = createSend(config.certsDir, timeouts)
+  const context: RegistryContext = {
+    send,
+    insecure,
+    mirrors: registryMirrors(config.mirrors, insecure),
+    authenticator: createAuthenticator(),
+    schemes: new Map(),
+    timeouts,
+    retry: { attempts: 5, baseMs: 500, maximumMs: 30_000, ...config.retry },
+    log,
+  }
+  return {
+    resolve: async (reference, options = {}) => await resolveReference(context, reference, options),
+    headManifest: async (reference, options = {}) => await headReference(context, reference, options),
+    fetchManifest: async (repository, descriptor, options = {}) =>
+      await fetchDocument(context, repository, descriptor, options),
+    fetchBlob: (repository, blob, options = {}) => streamBlob(context, repository, blob, options),
+    checkLogin: async (registry, credentials, options = {}) =>
+      await checkLogin(context, registry, credentials, options.signal),
+    close,
+  }
+}
+
+/** Connections are shared by all who need the same kind of trust, and kept for the next request. */
+function createSend(
+  certsDir: string | undefined,
+  timeouts: Timeouts,
+): { send: Send; close: () => Promise<void> } {
+  const agents = new Map<string, Promise<Agent>>()
+  return {
+    async send(exchange, route) {
+      const isTls = exchange.url.protocol === 'https:'
+      const host = isTls && !route.isInsecure && (await hasOwnCertificates(certsDir, exchange.url.host))
+      const key = `${isTls} ${route.isInsecure} ${route.isForeign} ${host ? exchange.url.host : ''}`
+      let agent = agents.get(key)
+      if (agent === undefined) {
+        agent = createAgent(exchange.url, route, certsDir, timeouts)
+        agents.set(key, agent)
+        agent.catch(() => agents.delete(key))
+      }
+      return await sendWith(await agent, exchange, timeouts)
+    },
+    async close() {
+      const all = [...agents.values()]
+      agents.clear()
+      await Promise.all(all.map(async (agent) => (await agent).destroy()))
+    },
+  }
+}
+
+async function createAgent(
+  url: URL,
+  route: Route,
+  certsDir: string | undefined,
+  timeouts: Timeouts,
+): Promise<Agent> {
+  const isTls = url.protocol === 'https:'
+  // One context for all connections: reading some hundred authorities takes its time.
+  const ca = isTls && !route.isInsecure ? await trustedCertificates(certsDir, url.host) : undefined
+  return new Agent({
+    headersTimeout: timeouts.headersMs,
+    // Bodies are watched by readSteadily, which does not count the time that the reader takes.
+    bodyTimeout: 0,
+    connections: 16,
+    pipelining: 1,
+    allowH2: false,
+    connect: {
+      timeout: timeouts.connectMs,
+      ...(isTls && route.isInsecure && { rejectUnauthorized: false }),
+      ...(ca && { secureContext: createSecureContext({ ca }) }),
+      ...(route.isForeign && { lookup: lookupForeign }),
+    },
+  })
+}
+
+async function sendWith(agent: Agent, exchange: Request, timeouts: Timeouts): Promise<Response> {
+  const { statusCode, headers, body } = await request(exchange.url, {
+    dispatcher: agent,
+    method: exchange.method,
+    headers: { 'user-agent': 'kago', ...exchange.headers },
+    headersTimeout: timeouts.headersMs,
+    ...(exchange.body !== undefined && { body: exchange.body }),
+    ...(exchange.signal && { signal: exchange.signal }),
+  })
+  // Who reads the body gets its errors from the reading; without a listener they would be thrown at nobody as well.
+  body.on('error', () => undefined)
+  const all = (name: string): string[] => [headers[name] ?? []].flat()
+  return {
+    status: statusCode,
+    url: exchange.url,
+    body,
+    header: (name) => all(name)[0],
+    headers: all,
+    async drain() {
+      try {
+        await body.dump({ limit: 64 * 1024, signal: AbortSignal.timeout(2000) })
+      } catch {
+        body.destroy()
+      }
+    },
+    discard() {
+      if (!body.readableEnded) body.destroy()
+    },
+  }
+}
+
+/** Resolves a name that somebody else chose, without the addresses that he may not send us to. */
+const lookupForeign: LookupFunction = (hostname, options, callback) => {
+  lookup(hostname, { ...options, all: true }, (error, addresses) => {
+    if (error !== null) {
+      callback(error, [])
+      return
+    }
+    const reachable = addresses.filter(({ address }) => isReachable(address, false))
+    const [first] = reachable
+    if (first === undefined)
+      callback(Object.assign(new Error('no allowed address'), { code: forbiddenAddress }), [])
+    else if (options.all === true) callback(null, reachable)
+    else callback(null, first.address, first.family)
+  })
+}

@@ -1,0 +1,83 @@
+/** Where to ask for a registry's content: its mirrors in order, then itself. */
+import { isKagoError, KagoError } from '../../shared/errors.ts'
+import { apiHost } from '../../shared/reference.ts'
+import type { InsecureHosts } from './addresses.ts'
+import type { Endpoint } from './context.ts'
+
+export interface RegistryMirrors {
+  /** Never empty; the registry itself is the last. Mirrors that failed lately are left out. */
+  endpoints(registry: string): Endpoint[]
+  /** The registry itself. */
+  origin(registry: string): Endpoint
+  /** A mirror did not answer: it is not asked for a while, so that not every layer waits for it. */
+  avoid(endpoint: Endpoint, error: unknown): void
+}
+
+const avoidMs = 60_000
+
+/**
+ * @param mirrors per registry (`docker.io`, `quay.io`, …) a list of `https://host[:port][/path]`; without a scheme it is
+ * https. Plain http needs the host to be loopback or among the insecure registries.
+ * @throws invalid_argument for what is no such URL.
+ */
+export function registryMirrors(mirrors: Record<string, string[]>, insecure: InsecureHosts): RegistryMirrors {
+  const table = new Map<string, Endpoint[]>()
+  const avoided = new Map<Endpoint, number>()
+  for (const [registry, urls] of Object.entries(mirrors)) {
+    const name = registry === 'index.docker.io' || registry === apiHost('docker.io') ? 'docker.io' : registry
+    table.set(
+      name.toLowerCase(),
+      urls.map((url) => parseMirror(name, url, insecure)),
+    )
+  }
+  return {
+    endpoints(registry) {
+      const now = performance.now()
+      const usable = (table.get(registry) ?? []).filter((mirror) => (avoided.get(mirror) ?? 0) <= now)
+      return [...usable, this.origin(registry)]
+    },
+    origin(registry) {
+      const host = apiHost(registry)
+      const isInsecure = insecure.has(host)
+      return {
+        registry,
+        host,
+        scheme: isInsecure ? undefined : 'https:',
+        prefix: '',
+        isMirror: false,
+        isInsecure,
+      }
+    },
+    avoid(endpoint, error) {
+      if (isKagoError(error, 'unavailable', 'timed_out')) avoided.set(endpoint, performance.now() + avoidMs)
+    },
+  }
+}
+
+function parseMirror(registry: string, text: string, insecure: InsecureHosts): Endpoint {
+  const url = parseUrl(text.includes('://') ? text : `https://${text}`)
+  const isUsable = url !== undefined && (url.protocol === 'https:' || url.protocol === 'http:')
+  if (!isUsable || url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '')
+    throw new KagoError('invalid_argument', `mirrors: not the URL of a mirror for ${registry}`, {
+      hint: 'write https://host, https://host:port or https://host/path',
+    })
+  const isInsecure = insecure.has(url)
+  if (url.protocol === 'http:' && !isInsecure)
+    throw new KagoError('invalid_argument', `mirrors: ${url.host} would be asked without TLS`, {
+      hint: `add ${JSON.stringify(url.host)} to insecureRegistries if that is meant`,
+    })
+  // People paste the API's base; the path below it is the same.
+  const path = url.pathname.replace(/^\/(?:v2(?:\/|$))?/, '').replace(/\/+$/, '')
+  return {
+    registry,
+    host: url.host,
+    scheme: url.protocol === 'https:' ? 'https:' : 'http:',
+    prefix: path === '' ? '' : `${path}/`,
+    isMirror: true,
+    isInsecure,
+  }
+}
+
+function parseUrl(text: string): URL | undefined {
+  return URL.canParse(text) ? new URL(text) : undefined
+}
