@@ -38,7 +38,7 @@ export async function* decompress(source: AsyncIterable<Buffer>): AsyncGenerator
 }
 
 async function* throughGunzip(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
-  const stream = createGunzip({ chunkSize })
+  const stream = kept(createGunzip({ chunkSize }))
   try {
     for await (const chunk of source) yield* step(stream, chunk)
     yield* step(stream, undefined)
@@ -72,7 +72,12 @@ async function* throughZstd(source: AsyncIterable<Buffer>): AsyncGenerator<Buffe
 }
 
 function newZstd() {
-  return createZstdDecompress({ chunkSize, params: { [constants.ZSTD_d_windowLogMax]: windowLogMax } })
+  return kept(createZstdDecompress({ chunkSize, params: { [constants.ZSTD_d_windowLogMax]: windowLogMax } }))
+}
+
+/** An error between two steps is the next step's to throw (`errored`), not the process's to die of. */
+function kept<T extends Duplex>(stream: T): T {
+  return stream.on('error', () => undefined)
 }
 
 /** Gives a decoder one chunk, or the end, and hands on all it makes of it, however much that is, piece by piece. */
@@ -97,11 +102,12 @@ async function* step(stream: Duplex, chunk: Buffer | undefined): AsyncGenerator<
       const { promise, resolve } = Promise.withResolvers<void>()
       wake = resolve
       for (let part: Buffer | null = stream.read(); part !== null; part = stream.read()) yield part
-      if (failure !== undefined) throw failure
+      const error = failure ?? stream.errored
+      if (error) throw error
       if (isDone && stream.readableLength === 0) return
       await promise
     }
   } finally {
-    stream.off('readable', woken).off('end', done)
+    stream.off('readable', woken).off('error', failed).off('end', done)
   }
 }

@@ -60,6 +60,11 @@ export function settleLayer(job: SettleJob): UnpackMessage {
   return { type: 'settled', isComplete: true }
 }
 
+/** The settling of a layer of which nothing but its root directory is open: a few calls, so no process is started for it. */
+export function settleRoot(directory: string, lowers: readonly string[]): void {
+  copyMetadata({ directory, lowers }, '')
+}
+
 /** The symbolic links that a name meets below, each by its canonical name: itself, and those its target leads through. */
 function linksAt(lowers: readonly string[], path: string): string[] {
   const links: string[] = []
@@ -119,7 +124,7 @@ function deviceMinor(device: number): number {
   return Number((BigInt(device) & 0xffn) | ((BigInt(device) >> 12n) & 0xfff00n))
 }
 
-function copyMetadata(job: SettleJob, path: string): void {
+function copyMetadata(job: { directory: string; lowers: readonly string[] }, path: string): void {
   const found = lookupName(job.lowers, path)
   if (found?.kind !== 'directory') return
   const from = layerPath(job.lowers[found.layer] ?? '', found.path)

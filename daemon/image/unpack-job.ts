@@ -32,9 +32,9 @@ export interface SettleJob {
 
 /** How much of a LayerReport there is, so that nobody has to read it to know. */
 export interface LayerNeeds {
-  /** Something may come from the layers below: there is nothing to do if there are none. */
-  lowers: boolean
-  /** Something must: an error if there are none. */
+  /** What may come from the layers below: nothing, the root's owner and mode alone (most layers), or more. */
+  fromLowers: 'nothing' | 'root' | 'more'
+  /** Files must come from the layers below: an error if there are none. */
   targets: boolean
 }
 

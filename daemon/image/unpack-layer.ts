@@ -13,7 +13,8 @@ import { chroot, loadSyscalls } from '../host/syscalls.ts'
 import { toKagoError } from '../../shared/errors.ts'
 import { extractLayer } from './extract-layer.ts'
 import { layerError } from './layer-failure.ts'
-import type { ExtractJob, SettleJob, UnpackMessage } from './unpack-job.ts'
+import type { LayerReport } from './layer-tree.ts'
+import type { ExtractJob, LayerNeeds, SettleJob, UnpackMessage } from './unpack-job.ts'
 import { settleLayer } from './settle-layer.ts'
 
 const progressEveryMilliseconds = 100
@@ -33,8 +34,15 @@ async function extract(job: ExtractJob): Promise<UnpackMessage> {
   const extracted = await extractLayer(reportingProgress(), { ...job, seeds })
   const { report, ...facts } = extracted
   if (reportFd !== undefined) writeSync(reportFd, JSON.stringify(report))
-  const lowers = report.implied.length + report.assumed.length > 0 || report.isRootOpaque
-  return { type: 'extracted', ...facts, needs: { lowers, targets: report.missing.length > 0 } }
+  return { type: 'extracted', ...facts, needs: needsOf(report) }
+}
+
+function needsOf(report: LayerReport): LayerNeeds {
+  const isRootAlone = report.implied.length === 1 && report.implied[0] === ''
+  const isNothing = report.implied.length === 0
+  const hasMore = report.assumed.length > 0 || report.isRootOpaque || !(isRootAlone || isNothing)
+  const fromLowers = hasMore ? 'more' : isRootAlone ? 'root' : 'nothing'
+  return { fromLowers, targets: report.missing.length > 0 }
 }
 
 async function* reportingProgress(): AsyncGenerator<Buffer, void, undefined> {

@@ -8,6 +8,7 @@ import { chainIds as chainIdsOf } from '../snapshot/chain-id.ts'
 import type { PreparedLayer, Snapshotter } from '../snapshot/contract.ts'
 import type { LayerLimits } from './extract-layer.ts'
 import { showLayer } from './layer-failure.ts'
+import { settleRoot } from './settle-layer.ts'
 import { runUnpackChild } from './unpack-child.ts'
 import type { ExtractJob, LayerNeeds } from './unpack-job.ts'
 
@@ -71,7 +72,7 @@ export async function unpackLayers(
     return { chainIds }
   } catch (error) {
     failed.abort()
-    options.signal?.throwIfAborted()
+    if (options.signal?.aborted) throw new KagoError('cancelled', 'cancelled', { cause: error })
     throw error
   } finally {
     await Promise.all(works.map((work) => work.cleanUp()))
@@ -113,8 +114,7 @@ class LayerWork {
     if (this.#extraction === undefined) this.begin()
     const outcome = await this.#extraction
     if (outcome === undefined || outcome === 'committed' || this.#prepared === undefined) return
-    const hasMore = outcome.targets || (outcome.lowers && this.#index > 0)
-    if (this.#prepared.format === 'overlay' && hasMore) await this.#settle(this.#prepared)
+    if (this.#prepared.format === 'overlay') await this.#settle(this.#prepared, outcome)
     await this.#options.snapshotter.commitLayer(this.#prepared)
     this.#prepared = undefined
   }
@@ -170,9 +170,12 @@ class LayerWork {
     return outcome.needs
   }
 
-  async #settle(prepared: PreparedLayer): Promise<void> {
+  async #settle(prepared: PreparedLayer, needs: LayerNeeds): Promise<void> {
     const { snapshotter, childPath, signal } = this.#options
     const lowers = snapshotter.directories(undefined, this.#chainIds.slice(0, this.#index))
+    const hasLowers = lowers.length > 0 && needs.fromLowers !== 'nothing'
+    if (!needs.targets && !hasLowers) return
+    if (!needs.targets && needs.fromLowers === 'root') return settleRoot(prepared.directory, lowers)
     const seedsFile = `${prepared.directory}.seeds`
     for (let round = 0; round < maxRounds; round++) {
       const { directory } = prepared
