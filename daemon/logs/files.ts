@@ -15,10 +15,8 @@ export interface LogFile {
  * missed.
  */
 export async function openLogFiles(directory: string): Promise<LogFile[]> {
-  const numbers = await listNumbers(directory)
   const files: LogFile[] = []
-  // one more than listed: the oldest may just have been renamed
-  for (const number of [...numbers, (numbers.at(-1) ?? 0) + 1]) {
+  for (let number = 0, last = await highestNumber(directory); number <= last; number++) {
     const file = await openLogFile(directory, number)
     if (file === undefined) continue
     if (files.some(({ inode }) => inode === file.inode)) await file.handle.close()
@@ -28,33 +26,42 @@ export async function openLogFiles(directory: string): Promise<LogFile[]> {
 }
 
 /**
- * The file that was begun after the one with this inode. Undefined while that one is still `current`, or in the
- * moment between its renaming and the making of the next. If it has been deleted, or there was none: the oldest there is.
+ * The file that was begun after this one. Undefined while this one is still `current`, or in the moment between its
+ * renaming and the making of the next. If it has been deleted, or there was none: the oldest there is.
  */
 export async function openNextLogFile(
   directory: string,
-  inode: bigint | undefined,
+  file: LogFile | undefined,
 ): Promise<LogFile | undefined> {
-  const numbers = await listNumbers(directory)
-  for (const number of numbers) {
-    if (inode === undefined || (await inodeOf(directory, number)) !== inode) continue
+  const last = await highestNumber(directory)
+  const isGone = file === undefined || (await file.handle.stat()).nlink === 0
+  if (isGone) return openOldest(directory, last)
+  // names only ever grow, and so does this number: the file cannot slip by
+  for (let number = 0; number <= last; number++) {
+    if ((await inodeOf(directory, number)) !== file.inode) continue
     if (number === 0) return undefined
     const next = await openLogFile(directory, number - 1)
     // renamed once more in between: what was opened may be the file after the next
-    if (next !== undefined && (await inodeOf(directory, number)) !== inode) {
-      await next.handle.close()
-      return undefined
-    }
-    return next
+    if (next === undefined || (await inodeOf(directory, number)) === file.inode) return next
+    await next.handle.close()
+    return undefined
   }
-  const oldest = numbers.at(-1)
-  return oldest === undefined ? undefined : openLogFile(directory, oldest)
+  return undefined
 }
 
-async function listNumbers(directory: string): Promise<number[]> {
+async function openOldest(directory: string, last: number): Promise<LogFile | undefined> {
+  for (let number = last; number >= 0; number--) {
+    const file = await openLogFile(directory, number)
+    if (file) return file
+  }
+  return undefined
+}
+
+/** One more than is listed: the oldest may just be renamed, and a listing may miss what is renamed meanwhile. */
+async function highestNumber(directory: string): Promise<number> {
   const names = await readdir(directory).catch((error: unknown) => missing(error, directory, []))
-  const numbers = names.filter((name) => /^[1-9]\d{0,8}$/.test(name)).map(Number)
-  return [0, ...numbers.sort((a, b) => a - b)]
+  const numbers = names.filter((name) => /^[1-9]\d{0,3}$/.test(name)).map(Number)
+  return Math.max(0, ...numbers) + 1
 }
 
 async function openLogFile(directory: string, number: number): Promise<LogFile | undefined> {

@@ -87,7 +87,7 @@ async function* followLog(
   for (;;) {
     const file = files.at(-1)
     // asked for before reading: once there is a next file, this one is written to its end
-    const next = await openNextLogFile(directory, file?.inode)
+    const next = await openNextLogFile(directory, file)
     if (next) files.push(next)
     if (file) offset = yield* readRest(file, index, offset, keep, signal)
     if (next) {

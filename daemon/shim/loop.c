@@ -56,7 +56,7 @@ static void take_event(struct shim *shim, uint64_t what, uint32_t events) {
   struct peer *peer = &shim->peers[(what >> 8) & 0xff];
   switch ((enum watch_kind)(what & 0xff)) {
     case WATCH_SIGNALS: take_signals(shim); break;
-    case WATCH_LISTENER: accept_peers(shim); break;
+    case WATCH_LISTENER: accept_peers(shim, 4); break;
     case WATCH_CONSOLE: receive_console(shim); break;
     case WATCH_STDOUT: if (shim->output[1] >= 0) read_output(shim, 1); break;
     case WATCH_STDERR: if (shim->output[2] >= 0) read_output(shim, 2); break;

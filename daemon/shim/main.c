@@ -89,7 +89,7 @@ static void finish(struct shim *shim) {
   char text[256];
   drain_output(shim);
   write_exit_file(shim);
-  accept_peers(shim); /* who knocked in time is answered; who comes later finds the file */
+  accept_peers(shim, MAX_PEERS); /* who knocked in time is answered; who comes later finds the file */
   if (shim->listener >= 0) {
     unwatch(shim, shim->listener);
     close(shim->listener);

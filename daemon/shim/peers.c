@@ -231,9 +231,10 @@ void listen_for_peers(struct shim *shim) {
   watch(shim, fd, EPOLLIN, WATCH_LISTENER, false);
 }
 
-/* More than MAX_PEERS are turned away at once rather than kept waiting. */
-void accept_peers(struct shim *shim) {
-  while (shim->listener >= 0) {
+/* More than MAX_PEERS are turned away at once rather than kept waiting. Few at a time, so that in a rush those who have
+   gone already make room for those who come. */
+void accept_peers(struct shim *shim, int at_most) {
+  while (shim->listener >= 0 && at_most-- > 0) {
     int fd = accept4(shim->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd >= 0) add_peer(shim, fd);
     else if (errno != EINTR && errno != ECONNABORTED) return;

@@ -147,7 +147,7 @@ void write_log(struct log *log, int stream, const uint8_t *data, size_t length);
 
 /* peers.c: connections */
 void listen_for_peers(struct shim *shim);
-void accept_peers(struct shim *shim);
+void accept_peers(struct shim *shim, int at_most);
 struct peer *add_peer(struct shim *shim, int fd);
 void attach_peer(struct shim *shim, struct peer *peer, unsigned flags);
 void drop_peer(struct shim *shim, struct peer *peer);
