@@ -14,7 +14,10 @@ export function readCredentials(headers: IncomingHttpHeaders): RegistryAuth | un
   if (header === undefined) return undefined
   const value = decode(String(header))
   if (compiled.Check(value)) return value
-  throw new KagoError('invalid_argument', `the header ${registryAuthHeader} is not base64url of {registry: credentials}`)
+  throw new KagoError(
+    'invalid_argument',
+    `the header ${registryAuthHeader} is not base64url of {registry: credentials}`,
+  )
 }
 
 /** Those for the registry that an image comes from, and for no other. */

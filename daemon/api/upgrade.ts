@@ -38,7 +38,14 @@ class UpgradeRequest extends Readable {
 }
 
 export function acceptUpgrades(app: FastifyInstance): void {
+  // node:http forgets a connection that is upgraded; the server's end has to end it.
+  const sockets = new Set<Duplex>()
+  app.addHook('preClose', async () => {
+    for (const socket of sockets) socket.destroy()
+  })
   app.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
     socket.on('error', () => socket.destroy())
     void readBody(request, socket, head).then(
       (body) => {

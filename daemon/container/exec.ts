@@ -86,7 +86,7 @@ async function execSteps(
     await runtime.prepareExec({ id, bundle, processFile: path })
     return path
   })
-  const terminal = terminalOptions(runtime, body.terminal ?? false, file('.sock'))
+  const terminal = terminalOptions(runtime, body.terminal ?? false, `exec-${execId}.sock`)
   const launch: LaunchOptions = {
     program: context.paths.programs.shim,
     environment: toolEnvironment,

@@ -70,6 +70,7 @@ export async function startSteps(
       () => writeContainerBundle(context, container, runtime),
     )
 
+    const startedAt = Date.now()
     const launch = taskOptions(context, container, runtime, options)
     const { shim, attached, process } = await operation.step(
       'launch the shim: mount the root, run the process',
@@ -90,7 +91,6 @@ export async function startSteps(
       },
     )
 
-    const startedAt = Date.now()
     const task = { state: 'running', pid: process.pid, pidStart: process.startTime, startedAt } as const
     await operation.step('record that it runs', { by: 'kago.db' }, () => {
       containers.updateTask(

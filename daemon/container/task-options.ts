@@ -18,7 +18,7 @@ export function taskOptions(
   const { options } = record
   const bundle = paths.bundle(id)
   const pidFile = join(bundle, 'pid')
-  const terminal = terminalOptions(runtime, options.terminal, join(bundle, 'console.sock'))
+  const terminal = terminalOptions(runtime, options.terminal, 'console.sock')
   return {
     program: paths.programs.shim,
     environment: toolEnvironment,
@@ -38,7 +38,10 @@ export function taskOptions(
   }
 }
 
-/** A terminal as this runtime makes one. */
+/**
+ * A terminal as this runtime makes one. The socket's name is relative to the bundle, where shim and runtime are: the
+ * address of a socket has room for 107 bytes only.
+ */
 export function terminalOptions(
   runtime: Runtime,
   isWanted: boolean,

@@ -114,7 +114,10 @@ export interface StartRequest {
   bundle: string
   /** Absolute; the runtime writes the pid in decimal. */
   pidFile: string
-  /** Absolute; given when the spec asks for a terminal and the runtime's `terminal` is `console-socket`. */
+  /**
+   * Relative to the bundle, which is the runtime's working directory; given when the spec asks for a terminal and the
+   * runtime's `terminal` is `console-socket`.
+   */
   consoleSocket?: string
 }
 

@@ -239,6 +239,15 @@ async function openFrames(socketPath: string, path: string, body: unknown): Prom
   return await promise
 }
 
+/** All of a process's stdin, and its end. */
+function sendInput(stream: Duplex, bytes: Buffer): void {
+  const pieceBytes = 256 * 1024
+  for (let at = 0; at < bytes.length; at += pieceBytes) {
+    stream.write(encodeFrame(frameTypes.stdin, bytes.subarray(at, at + pieceBytes)))
+  }
+  stream.write(encodeClose())
+}
+
 /** Reads an attached run to its end. */
 export async function readRun(stream: Duplex): Promise<RunResult> {
   const result: RunResult = { id: '', stdout: '', stderr: '', exit: undefined, error: undefined }

@@ -35,7 +35,8 @@ export function containerHandlers(context: ContainerContext): ContainerHandlers 
           : await createContainer(context, body, options),
       )
     },
-    'container.run': ({ body, signal, credentials }) => runAttached(context, body, { signal, credentials: credentialsFor(credentials, body.create.image) }),
+    'container.run': ({ body, signal, credentials }) =>
+      runAttached(context, body, { signal, credentials: credentialsFor(credentials, body.create.image) }),
     'container.list': ({ query }) => listContainers(context, query),
     'container.inspect': ({ params }) => inspectContainer(context, params.id),
     'container.remove': async ({ params, query }) => named(await removeContainer(context, params.id, query)),
