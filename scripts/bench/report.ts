@@ -1,0 +1,106 @@
+/** Writes what was measured as Markdown: the figures, the targets, and what could not be measured. */
+import type { Engine, EngineName } from './engine.ts'
+import type { Row, Target } from './measure.ts'
+import { median, pairedRatio, spread } from './statistics.ts'
+
+const titles: Record<EngineName, string> = {
+  kago: 'kago',
+  'kago crun': 'kago by crun',
+  'kago unshare': 'kago by unshare',
+  docker: 'Docker',
+  podman: 'Podman',
+  runc: 'runc alone',
+}
+
+export interface Verdict {
+  target: string
+  wanted: number
+  measured: number
+  unit: string
+  isMet: boolean
+}
+
+export function report(rows: readonly Row[], engines: readonly Engine[]): string {
+  const names = engines.map(({ name }) => name)
+  return [
+    ...table(
+      ['', ...names.map((name) => titles[name])],
+      rows.map((row) => [row.name, ...names.map((name) => cell(row, name))]),
+    ),
+    '',
+    ...table(
+      ['target', 'wanted', 'measured', ''],
+      verdicts(rows).map(({ target, wanted, measured, unit, isMet }) => [
+        target,
+        `≤ ${wanted}${unit}`,
+        `${figure(measured)}${unit}`,
+        isMet ? 'met' : '**missed**',
+      ]),
+    ),
+    ...failures(rows).map((line) => `\n${line}`),
+  ].join('\n')
+}
+
+/** Of every target whose two sides were measured. */
+export function verdicts(rows: readonly Row[]): Verdict[] {
+  return rows.flatMap((row) =>
+    row.targets.flatMap((target) => {
+      const measured = compare(row, target, rows)
+      if (measured === undefined) return []
+      const isRatio = target.against !== undefined
+      return [
+        {
+          target: describe(row, target),
+          wanted: target.most,
+          measured,
+          unit: isRatio ? ' ×' : ` ${row.unit}`,
+          isMet: measured <= target.most,
+        },
+      ]
+    }),
+  )
+}
+
+function compare(row: Row, target: Target, rows: readonly Row[]): number | undefined {
+  const own = row[target.of]?.get(target.engine)
+  if (own === undefined) return undefined
+  if (target.against === undefined) return median(own)
+  const other = rows.find(({ name }) => name === (target.againstRow ?? row.name))
+  const values = other?.[target.of]?.get(target.against)
+  return values === undefined ? undefined : pairedRatio(own, values)
+}
+
+function describe(row: Row, { engine, of, against, againstRow }: Target): string {
+  const measure = row.unit === 'MB' ? '' : of === 'wall' ? ', time' : ', CPU'
+  const other = againstRow ?? (against === undefined ? undefined : titles[against])
+  return `${row.name}${measure}: ${titles[engine]}${other === undefined ? '' : ` ÷ ${other}`}`
+}
+
+/** `123 ±4 (45)`: median and spread of the time, median CPU. */
+function cell(row: Row, name: EngineName): string {
+  const values = row.wall.get(name)
+  if (values === undefined || row.failures.has(name)) return row.failures.has(name) ? 'failed' : ''
+  if (row.unit === 'MB') return `${figure(median(values))} MB`
+  const cpu = row.cpu?.get(name)
+  return `${figure(median(values))} ±${figure(spread(values))}${cpu ? ` (${figure(median(cpu))})` : ''}`
+}
+
+function figure(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2)
+}
+
+function failures(rows: readonly Row[]): string[] {
+  return rows.flatMap((row) =>
+    [...row.failures].map(
+      ([name, reason]) => `${row.name}: ${titles[name]} failed: ${reason.replaceAll('\n', ' ')}`,
+    ),
+  )
+}
+
+function table(heads: readonly string[], lines: readonly (readonly string[])[]): string[] {
+  const all = [heads, ...lines]
+  const widths = heads.map((_, column) => Math.max(3, ...all.map((line) => line[column]?.length ?? 0)))
+  const draw = (line: readonly string[]) =>
+    `| ${widths.map((width, column) => (line[column] ?? '').padEnd(width)).join(' | ')} |`
+  return [draw(heads), `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`, ...lines.map(draw)]
+}
