@@ -18,19 +18,6 @@ export interface Timespec {
   nanoseconds: number
 }
 
-export const CLONE_FS = 0x200
-export const CLONE_NEWNS = 0x20000
-
-export const MS_RDONLY = 1
-export const MS_NOSUID = 2
-export const MS_NODEV = 4
-export const MS_REMOUNT = 32
-export const MS_BIND = 4096
-export const MS_REC = 16384
-export const MS_PRIVATE = 1 << 18
-
-export const MNT_DETACH = 2
-
 export const S_IFIFO = 0o010000
 export const S_IFCHR = 0o020000
 export const S_IFBLK = 0o060000
@@ -38,7 +25,6 @@ export const S_IFBLK = 0o060000
 export const RESOLVE_NO_MAGICLINKS = 0x02
 export const RESOLVE_NO_SYMLINKS = 0x04
 export const RESOLVE_BENEATH = 0x08
-export const RESOLVE_IN_ROOT = 0x10
 
 const AT_FDCWD = -100
 const AT_SYMLINK_NOFOLLOW = 0x100
@@ -47,11 +33,7 @@ const SYS_OPENAT2 = 437
 
 const prototypes = {
   chroot: 'int chroot(const uint8_t *path)',
-  unshare: 'int unshare(int flags)',
   mknod: 'int mknod(const uint8_t *path, uint32_t mode, uint64_t device)',
-  mount:
-    'int mount(const uint8_t *source, const uint8_t *target, const uint8_t *type, ulong flags, const uint8_t *data)',
-  umount2: 'int umount2(const uint8_t *target, int flags)',
   syncfs: 'int syncfs(int fd)',
   futimens: 'int futimens(int fd, const uint8_t *times)',
   utimensat: 'int utimensat(int directory, const uint8_t *path, const uint8_t *times, int flags)',
@@ -105,21 +87,9 @@ export function chroot(path: Path): void {
   check('chroot', declared('chroot')(text(path)), path)
 }
 
-export function unshare(flags: number): void {
-  check('unshare', declared('unshare')(flags))
-}
-
 /** Makes a device node (S_IFCHR, S_IFBLK) or a FIFO (S_IFIFO); `mode` holds type and permissions. */
 export function mknod(path: Path, mode: number, major = 0, minor = 0): void {
   check('mknod', declared('mknod')(text(path), mode, makeDevice(major, minor)), path)
-}
-
-export function mount(source: Path, target: Path, type: string, flags: number, data = ''): void {
-  check('mount', declared('mount')(text(source), text(target), text(type), flags, text(data)), target)
-}
-
-export function unmount(target: Path, flags = 0): void {
-  check('umount2', declared('umount2')(text(target), flags), target)
 }
 
 /** Writes everything of the file system behind an open file to the disk, on a worker thread: it may take seconds. */

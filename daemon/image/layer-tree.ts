@@ -11,6 +11,8 @@
  * - A later entry of a name replaces an earlier one. A directory that replaces anything else begins empty.
  * - A parent that is a symbolic link is followed, inside the root; a parent that is anything else becomes a directory.
  * - A directory entry replaces a symbolic link (as containerd and moby do); it never follows one.
+ * - One thing differs between the formats: a layer that first uses a link of a lower layer as a directory and then hides that
+ *   very link has its files behind the link in `tree`, in a new directory in `overlay`. No program writes such a layer.
  *
  * In overlay format the lower layers are not here, and three things cannot be decided alone. They are reported, and settled
  * by `settle-layer.ts` when the lower layers are known: directories the archive only implies, of which a lower layer may
@@ -19,9 +21,19 @@
  * All paths in here are canonical: relative to the root, no symbolic link in them, bytes as latin1.
  */
 import * as fs from 'node:fs'
-import { mknod, S_IFBLK, S_IFCHR, S_IFIFO, setFileTimes, setPathTimes, setXattr } from '../host/syscalls.ts'
+import {
+  listXattrs,
+  mknod,
+  removeXattr,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFIFO,
+  setFileTimes,
+  setPathTimes,
+  setXattr,
+} from '../host/syscalls.ts'
 import { errnoCode } from '../host/files.ts'
-import { EntryRefused, isXattrKept, type LayerAction } from './layer-entry.ts'
+import { EntryRefused, isXattrKept, type LayerAction, showName } from './layer-entry.ts'
 import { atPath, baseName, parentOf, joinPath, removeAll } from './layer-paths.ts'
 import type { TarEntry } from './tar-reader.ts'
 
@@ -56,6 +68,8 @@ export interface Seed {
 }
 
 const impliedMode = 0o755
+/** What every file system that knows attributes can hold. */
+const maxSafeXattrBytes = 1024
 /** As the kernel's MAXSYMLINKS. */
 const maxHops = 40
 
@@ -250,7 +264,11 @@ export class LayerTree {
 
   #findOrMakeDirectory(path: string): DirectoryState {
     const found = lstat(path)
-    if (found?.isDirectory()) return this.#adoptDirectory(path, found)
+    if (found?.isDirectory()) {
+      // The entry says all there is to say of the directory: what a lower layer's had goes.
+      for (const name of listXattrs(atPath(path))) if (isXattrKept(name)) removeXattr(atPath(path), name)
+      return this.#adoptDirectory(path, found)
+    }
     if (found === undefined) return this.#newDirectory(path, { isExplicit: true, isFresh: false })
     this.#clear(path)
     return this.#newDirectory(path, { isExplicit: true, isFresh: true })
@@ -417,8 +435,12 @@ export class LayerTree {
       } catch (error) {
         // EPERM: the kernel has user.* on files and directories only. A capability must never get lost like that.
         const code = errnoCode(error)
-        if (!name.startsWith('user.') || (code !== 'EOPNOTSUPP' && code !== 'ENOTSUP' && code !== 'EPERM'))
-          throw error
+        if (name.startsWith('user.') && (code === 'EOPNOTSUPP' || code === 'ENOTSUP' || code === 'EPERM'))
+          continue
+        // ext4 says ENOSPC where no block of attributes can hold it, however empty the disk.
+        if (code === 'E2BIG' || code === 'ERANGE' || (code === 'ENOSPC' && value.length > maxSafeXattrBytes))
+          throw new EntryRefused(`its attribute ${showName(name)} is larger than the file system takes`)
+        throw error
       }
     }
   }

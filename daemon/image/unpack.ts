@@ -128,7 +128,7 @@ class LayerWork {
     const { snapshotter, signal } = this.#options
     const chainId = this.#chainId()
     if (await snapshotter.hasLayer(chainId)) return 'committed'
-    await this.#layer.ready
+    if (this.#layer.ready !== undefined) await unlessAborted(this.#layer.ready, signal)
     return await this.#slots.use(async () => {
       signal?.throwIfAborted()
       this.#prepared = await snapshotter.prepareLayer({ chainId, parent: this.#chainIds[this.#index - 1] })
@@ -210,6 +210,19 @@ class LayerWork {
       reserveBytes: Math.min(128 << 20, Math.floor(totalBytes / 50)),
       ...this.#options.limits,
     }
+  }
+}
+
+/** What is waited for may go on without us, but we do not wait for it any longer. */
+async function unlessAborted(work: Promise<unknown>, signal: AbortSignal | undefined): Promise<void> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const abort = () => reject(new KagoError('cancelled', 'cancelled'))
+  if (signal?.aborted) abort()
+  signal?.addEventListener('abort', abort, { once: true })
+  try {
+    await Promise.race([work, promise])
+  } finally {
+    signal?.removeEventListener('abort', abort)
   }
 }
 

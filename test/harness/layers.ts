@@ -1,6 +1,6 @@
 /** Layers made on the spot and unpacked the way a pull does it: through the child process, into a snapshotter. */
 import { spawnSync } from 'node:child_process'
-import { createHash, randomUUID } from 'node:crypto'
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -64,8 +64,9 @@ export async function mountedTree(
   directory: string,
   script = 'return showTree(rootfs)',
 ): Promise<Record<string, string>> {
-  const own = join(directory, `container-${randomUUID()}`)
-  mkdirSync(own)
+  // As long as a real one: the options of the mount have to fit a page with it.
+  const own = join(directory, 'containers', randomBytes(32).toString('hex'))
+  mkdirSync(own, { recursive: true })
   await snapshotter.createWritable(own, chainIds)
   return inMounts(snapshotter.mounts(own, chainIds), own, script)
 }

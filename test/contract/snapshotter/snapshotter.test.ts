@@ -1,5 +1,5 @@
 /** The promises of daemon/snapshot/contract.ts, held by each snapshotter with real layers and real mounts. */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -238,6 +238,33 @@ describe.each(implementations)('the %s snapshotter', (_name, make) => {
     expect(first).toEqual(second)
     expect(await snapshotter.listLayers()).toHaveLength(1)
     expect(readdirSync(snapshotter.root).filter((name) => name.startsWith('.'))).toEqual([])
+  })
+
+  it('lets nobody but root into the folder of layers', async () => {
+    await unpack(tar(file('setid', '', { mode: 0o4755 })))
+    expect(statSync(snapshotter.root).mode & 0o777).toBe(0o700)
+  })
+
+  it('measures a layer and what a container wrote', async () => {
+    const chainIds = await unpack(tar(file('a', Buffer.alloc(300_000, 'x'))))
+    const { bytes } = await snapshotter.usage({ chainId: chainIds[0] ?? 'sha256:' })
+    expect(bytes).toBeGreaterThanOrEqual(300_000)
+    expect(bytes).toBeLessThan(600_000)
+  })
+
+  it('replaces the attributes of a directory that a layer has an entry for', async () => {
+    const dressed = directory('d', { pax: { 'SCHILY.xattr.user.old': '1' } })
+    const chainIds = await unpack(
+      tar(dressed),
+      tar(directory('d', { pax: { 'SCHILY.xattr.user.new': '2' } })),
+    )
+    const tree = await mountedTree(
+      snapshotter,
+      chainIds,
+      home,
+      'return describeTree(rootfs, { times: false })',
+    )
+    expect(tree.d).toBe('directory 755 0:0 user.new=32 |')
   })
 
   it('has a layer from its commit to its removal', async () => {

@@ -179,6 +179,13 @@ describe.each(snapshotters)('a layer unpacked in format %s', (_format, make) => 
     expect(tree.f).toBe('file 644 0:0 links=1 user.kept=79 | ')
   })
 
+  it('is refused for an attribute that no file can have', async () => {
+    const pax = { 'SCHILY.xattr.user.x': Buffer.alloc(70_000, 'x') }
+    expect(await refusal(tar(file('f', '', { pax })))).toMatch(
+      /^corrupt: entry "f": its attribute "user.x" is larger/,
+    )
+  })
+
   it('is refused when the root is to be anything but a directory', async () => {
     expect(await refusal(tar(file('./', 'x', { type: '7', pax: { path: '.' } })))).toMatch(
       /the root can only be a directory/,
@@ -410,6 +417,15 @@ describe('a layer that exhausts', () => {
     })
     await expect(work).rejects.toMatchObject({ code: 'cancelled' })
     expect(fs.readdirSync(join(home, 'layers'))).toEqual([])
+  })
+
+  it('does not wait for the download of another once it has failed', async () => {
+    const path = join(home, 'blob')
+    fs.writeFileSync(path, 'no archive')
+    const never = new Promise<void>(() => {})
+    const bad = { digest: digestOf(Buffer.from('x')), diffId: digestOf(Buffer.from('x')), path }
+    const work = unpackLayers([bad, { ...bad, ready: never }], { snapshotter: layers(), childPath })
+    await expect(work).rejects.toMatchObject({ code: 'corrupt' })
   })
 
   it('is reported when its process dies', async () => {
