@@ -5,7 +5,7 @@ import type { Platform } from '../../shared/oci/platform.ts'
 import type { ContentStore } from '../content/store.ts'
 import type { EventBus } from '../events/bus.ts'
 import type { OperationContext } from '../operation/operation.ts'
-import type { Registry } from '../registry/client.ts'
+import type { RegistryClient } from '../registry/client.ts'
 import type { Snapshotter } from '../snapshot/contract.ts'
 import type { ContainerTable } from '../state/containers.ts'
 import type { ImageTable } from '../state/images.ts'
@@ -17,7 +17,7 @@ export interface ImageContext extends OperationContext {
   readonly containers: ContainerTable
   readonly content: ContentStore
   readonly snapshotter: Snapshotter
-  readonly registry: Registry
+  readonly registry: RegistryClient
   readonly events: EventBus
   /** The program that unpacks a layer: `paths.programs.unpackLayer`, or `daemon/image/unpack-layer.ts`. */
   readonly unpackChildPath: string

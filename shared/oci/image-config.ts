@@ -59,6 +59,8 @@ const Texts = Type.Union([Type.Array(Type.String()), Type.Null()])
 const Keys = Type.Union([Type.Record(Type.String(), Type.Union([Type.Object({}), Type.Null()])), Type.Null()])
 const Duration = Type.Union([Type.Number(), Type.Null()])
 
+const PlatformWord = Type.String({ pattern: '^[A-Za-z0-9_.-]{0,100}$' })
+
 const Execution = Type.Partial(
   Type.Object({
     User: Text,
@@ -89,9 +91,9 @@ const Execution = Type.Partial(
 )
 
 const Document = Type.Object({
-  architecture: Type.String({ maxLength: 100 }),
-  os: Type.String({ maxLength: 100 }),
-  variant: Type.Optional(Text),
+  architecture: PlatformWord,
+  os: PlatformWord,
+  variant: Type.Optional(Type.Union([PlatformWord, Type.Null()])),
   created: Type.Optional(Text),
   author: Type.Optional(Text),
   config: Type.Optional(Type.Union([Execution, Type.Null()])),
@@ -133,9 +135,10 @@ export function parseImageConfig(value: unknown, what: string): ImageConfig {
     throw new KagoError('corrupt', `the config of ${what} is not valid: ${firstProblem(document, value)}`)
   const { architecture, os, variant, created, author, config, rootfs, history } = value
   return {
-    architecture,
-    os,
-    ...present({ variant, created, author }),
+    // Some old tools leave them empty; then Docker takes its own.
+    architecture: architecture || 'amd64',
+    os: os || 'linux',
+    ...present({ variant: variant || null, created, author }),
     config: parseExecution(config ?? {}),
     // The pattern above is that of a digest.
     rootfs: { diff_ids: (rootfs.diff_ids ?? []) as Digest[] },

@@ -12,7 +12,7 @@ import { loadImages } from '../../../daemon/image/load.ts'
 import { imageUndos } from '../../../daemon/image/undos.ts'
 import { noFaults } from '../../../daemon/operation/faults.ts'
 import type { UndoTable } from '../../../daemon/operation/operation.ts'
-import type { Registry } from '../../../daemon/registry/client.ts'
+import type { RegistryClient } from '../../../daemon/registry/client.ts'
 import { overlaySnapshotter } from '../../../daemon/snapshot/overlay.ts'
 import { type ContainerRow, containerTable } from '../../../daemon/state/containers.ts'
 import { openDatabase } from '../../../daemon/state/database.ts'
@@ -36,13 +36,13 @@ export interface TestStore {
 }
 
 /** A registry that nobody may ask. */
-const noRegistry = new Proxy({} as Registry, {
+const noRegistry = new Proxy({} as RegistryClient, {
   get: (_target, name) => () => {
     throw new Error(`the registry was asked: ${String(name)}`)
   },
 })
 
-export function openTestStore(options: { registry?: Registry; root?: string } = {}): TestStore {
+export function openTestStore(options: { registry?: RegistryClient; root?: string } = {}): TestStore {
   const root = options.root ?? mkdtempSync(join(tmpdir(), 'kago-image-'))
   mkdirSync(join(root, 'layers'), { recursive: true })
   const database = openDatabase(join(root, 'kago.db'))
