@@ -66,9 +66,9 @@ async function main(): Promise<void> {
   })
   for (const shell of ['bash', 'zsh', 'fish'] as const) {
     await output(`completion/kago.${shell}`, '', async () => {
-      const { makeCompletion } = await import('./completion.ts')
+      const { makeCompletion } = await import('../cli/commands/completion-script.ts')
       // Written from the table of commands: made again whenever the command line is.
-      const inputs = ['scripts/completion.ts', ...(record['kago.cjs']?.inputs ?? [])]
+      const inputs = record['kago.cjs']?.inputs ?? []
       return { content: (await makeCompletion())[shell], inputs }
     })
   }

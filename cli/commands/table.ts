@@ -9,13 +9,44 @@ export interface Entry {
 
 /** A command knows its own options; those who only run it need not. */
 function entry<O extends Options>(summary: string, load: () => Promise<{ command: Command<O> }>): Entry {
-  return { summary, load: async () => (await load()).command as unknown as Command<Options> }
+  return { summary, load: async () => (await load()).command }
 }
 
 export const verbs = {
+  attach: entry('Join the streams of a running container', () => import('./attach.ts')),
+  completion: entry('Print a shell’s completion of kago', () => import('./completion.ts')),
+  create: entry('Create a container without starting it', () => import('./create.ts')),
+  exec: entry('Run a command in a running container', () => import('./exec.ts')),
+  explain: entry('Show what an operation did, step by step', () => import('./explain.ts')),
   help: entry('Show what kago can do', () => import('./help.ts')),
+  history: entry('Show how an image was built', () => import('./history.ts')),
+  images: entry('List images', () => import('./images.ts')),
+  info: entry('Show what the daemon and its machine offer', () => import('./info.ts')),
+  inspect: entry('Show everything that is known of containers or images', () => import('./inspect.ts')),
+  kill: entry('Send a signal to containers', () => import('./kill.ts')),
+  load: entry('Take in images from an archive', () => import('./load.ts')),
+  login: entry('Log in to a registry', () => import('./login.ts')),
+  logout: entry('Forget the credentials of a registry', () => import('./logout.ts')),
+  logs: entry('Show what a container wrote', () => import('./logs.ts')),
+  operations: entry('List what the daemon did', () => import('./operations.ts')),
+  pause: entry('Freeze all processes of containers', () => import('./pause.ts')),
+  port: entry('List the published ports of a container', () => import('./port.ts')),
+  ps: entry('List containers', () => import('./ps.ts')),
+  pull: entry('Fetch an image from its registry', () => import('./pull.ts')),
+  rename: entry('Give a container another name', () => import('./rename.ts')),
+  restart: entry('Stop containers and start them again', () => import('./restart.ts')),
+  rm: entry('Remove containers', () => import('./rm.ts')),
+  rmi: entry('Remove images', () => import('./rmi.ts')),
   run: entry('Create and run a new container', () => import('./run.ts')),
+  save: entry('Write images as an archive', () => import('./save.ts')),
+  start: entry('Start containers', () => import('./start.ts')),
+  stop: entry('Stop containers', () => import('./stop.ts')),
+  tag: entry('Give an image another name', () => import('./tag.ts')),
+  top: entry('Show the processes of a container', () => import('./top.ts')),
+  unpause: entry('Let frozen containers go on', () => import('./unpause.ts')),
+  update: entry('Change the limits of containers', () => import('./update.ts')),
   version: entry('Show the versions of kago and kagod', () => import('./version.ts')),
+  wait: entry('Wait for containers to end and print their exit codes', () => import('./wait.ts')),
 } as const satisfies Readonly<Record<string, Entry>>
 
 export type Verb = keyof typeof verbs
@@ -27,5 +58,51 @@ export interface Noun {
 }
 
 export const nouns: Readonly<Record<string, Noun>> = {
-  container: { summary: 'Manage containers', verbs: { run: 'run' } },
+  container: {
+    summary: 'Manage containers',
+    verbs: {
+      attach: 'attach',
+      create: 'create',
+      exec: 'exec',
+      inspect: 'inspect',
+      kill: 'kill',
+      list: 'ps',
+      logs: 'logs',
+      ls: 'ps',
+      pause: 'pause',
+      port: 'port',
+      ps: 'ps',
+      remove: 'rm',
+      rename: 'rename',
+      restart: 'restart',
+      rm: 'rm',
+      run: 'run',
+      start: 'start',
+      stop: 'stop',
+      top: 'top',
+      unpause: 'unpause',
+      update: 'update',
+      wait: 'wait',
+    },
+  },
+  image: {
+    summary: 'Manage images',
+    verbs: {
+      history: 'history',
+      inspect: 'inspect',
+      list: 'images',
+      load: 'load',
+      ls: 'images',
+      pull: 'pull',
+      remove: 'rmi',
+      rm: 'rmi',
+      save: 'save',
+      tag: 'tag',
+    },
+  },
+  operation: {
+    summary: 'See what the daemon did',
+    verbs: { explain: 'explain', inspect: 'explain', list: 'operations', ls: 'operations' },
+  },
+  system: { summary: 'See the daemon and its machine', verbs: { info: 'info', version: 'version' } },
 }

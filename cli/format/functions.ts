@@ -17,7 +17,10 @@ export const functions: Readonly<Record<string, TemplateFunction>> = {
   join: (list, separator) => (Array.isArray(list) ? list.map(text).join(text(separator)) : text(list)),
   pad: (value, before, after) =>
     text(value) === '' ? '' : `${spaces(before)}${text(value)}${spaces(after)}`,
-  truncate: (value, length) => [...text(value)].slice(0, Math.max(0, Number(length))).join(''),
+  truncate: (value, length) =>
+    Array.from(text(value))
+      .slice(0, Math.max(0, Number(length)))
+      .join(''),
   len: (value) => lengthOf(value),
   index: (value, ...keys) => keys.reduce(lookUp, value),
   slice: (value, from, to) =>
@@ -72,7 +75,8 @@ export function show(value: unknown): string {
     const pairs = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
     return `map[${pairs.map(([key, one]) => `${key}:${show(one)}`).join(' ')}]`
   }
-  return typeof value === 'function' ? '<function>' : String(value)
+  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return `${value}`
+  return '<function>'
 }
 
 function spaces(count: unknown): string {

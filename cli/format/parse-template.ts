@@ -16,7 +16,7 @@ export type Node =
   | {
       readonly type: 'if' | 'range' | 'with'
       readonly pipeline: Pipeline
-      readonly then: readonly Node[]
+      readonly inside: readonly Node[]
       readonly otherwise: readonly Node[]
     }
 
@@ -56,21 +56,21 @@ export function parseTemplate(source: string): readonly Node[] {
 
   function parseBlock(type: 'if' | 'range' | 'with', piece: Piece, depth: number): Node {
     const pipeline = parsePipeline(piece.text.slice(type.length))
-    const then = parseList(depth + 1, ['end', 'else'])
+    const inside = parseList(depth + 1, ['end', 'else'])
     const closing = pieces[at++]?.text ?? ''
-    if (closing === 'end') return { type, pipeline, then, otherwise: [] }
+    if (closing === 'end') return { type, pipeline, inside, otherwise: [] }
     const chained = /^else\s+(if\b.*)$/s.exec(closing)?.[1]
     if (chained !== undefined) {
       return {
         type,
         pipeline,
-        then,
+        inside,
         otherwise: [parseBlock('if', { isAction: true, text: chained }, depth + 1)],
       }
     }
     const otherwise = parseList(depth + 1, ['end'])
     at++
-    return { type, pipeline, then, otherwise }
+    return { type, pipeline, inside, otherwise }
   }
 }
 

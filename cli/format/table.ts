@@ -23,5 +23,5 @@ function padded(cell: string, column: number, row: readonly string[], widths: re
 
 /** In characters: not exact for scripts whose characters are wide, but never too little for those that are not. */
 function widthOf(text: string): number {
-  return [...text].length
+  return Array.from(text).length
 }

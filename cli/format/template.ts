@@ -40,17 +40,17 @@ function renderNode(node: Node, scope: Scope): string {
     case 'output':
       return show(evaluate(node.pipeline, scope))
     case 'if':
-      return renderNodes(isTrue(evaluate(node.pipeline, scope)) ? node.then : node.otherwise, scope)
+      return renderNodes(isTrue(evaluate(node.pipeline, scope)) ? node.inside : node.otherwise, scope)
     case 'with': {
       const value = evaluate(node.pipeline, scope)
       return isTrue(value)
-        ? renderNodes(node.then, { ...scope, dot: value })
+        ? renderNodes(node.inside, { ...scope, dot: value })
         : renderNodes(node.otherwise, scope)
     }
     case 'range': {
       const items = itemsOf(evaluate(node.pipeline, scope))
       if (items.length === 0) return renderNodes(node.otherwise, scope)
-      return items.map((item) => renderNodes(node.then, { ...scope, dot: item })).join('')
+      return items.map((item) => renderNodes(node.inside, { ...scope, dot: item })).join('')
     }
     default:
       return node satisfies never

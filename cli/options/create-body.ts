@@ -2,7 +2,7 @@
 import { KagoError } from '../../shared/errors.ts'
 import { nearest } from '../../shared/nearest.ts'
 import type { CreateBody } from '../../shared/protocol/containers.ts'
-import { containerOptions } from './container.ts'
+import type { containerOptions } from './container.ts'
 import { readEnv, readLabels, readOptionFile, toMap } from './files.ts'
 import { bytesOf, defined, parseUlimit, resourcesFrom } from './limits.ts'
 import { parseDevice, parseMount, parseTmpfs, parseVolume } from './mounts.ts'

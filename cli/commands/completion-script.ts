@@ -1,6 +1,6 @@
 /** Shell completion for bash, zsh and fish, written from the command line's own table of commands and options. */
-import { nouns, verbs } from '../cli/commands/table.ts'
-import type { Options } from '../cli/options/spec.ts'
+import { nouns, verbs } from './table.ts'
+import type { Options } from '../options/spec.ts'
 
 /** One thing that can be typed: `kago run`, `kago container run`. */
 interface Line {
