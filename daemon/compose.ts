@@ -1,4 +1,5 @@
 /** Puts the daemon together: the only place that knows all the parts. */
+import { normalisePlatform } from '../shared/oci/platform.ts'
 import { createServer } from './api/server.ts'
 import { listenOnSocket } from './api/listen.ts'
 import { nativeHandlers } from './api/native/index.ts'
@@ -59,14 +60,17 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     containers,
     content: await openContentStore({ root: paths.dataRoot }),
     snapshotter: await openSnapshotter(config.snapshotter, paths.layers),
-    registry: createRegistryClient({
-      insecureRegistries: config.insecureRegistries,
-      mirrors: config.mirrors,
-      certsDir: config.certsDir,
-    }),
+    registry: createRegistryClient(
+      {
+        insecureRegistries: config.insecureRegistries,
+        mirrors: config.mirrors,
+        certsDir: config.certsDir,
+      },
+      log,
+    ),
     events,
     unpackChildPath: paths.programs.unpackLayer,
-    platform: hostPlatform(),
+    platform: normalisePlatform({ os: 'linux', architecture: process.arch }),
     dataRoot: paths.dataRoot,
     memory: createImageMemory(),
   }

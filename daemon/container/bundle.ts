@@ -16,6 +16,7 @@ export async function writeContainerBundle(
   context: ContainerContext,
   container: Container,
   runtime: Runtime,
+  size?: { columns: number; rows: number },
 ): Promise<void> {
   const { id, record } = container
   const { options, imageConfig } = record
@@ -44,6 +45,7 @@ export async function writeContainerBundle(
   )
   runtime.refuse(spec)
   for (const notice of runtime.notices(spec)) context.log.warn({ container: id }, notice)
+  if (size !== undefined) spec.process.consoleSize = { width: size.columns, height: size.rows }
   writeBundle(bundle, spec)
   await runtime.prepare({ id, bundle })
 }

@@ -67,7 +67,7 @@ export async function startSteps(
         shell: `mkdir -p ${bundle}/rootfs`,
         undo: ['container.delete-bundle', id],
       },
-      () => writeContainerBundle(context, container, runtime),
+      () => writeContainerBundle(context, container, runtime, options.size),
     )
 
     const startedAt = Date.now()

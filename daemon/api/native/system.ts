@@ -11,7 +11,9 @@ export function systemHandlers(context: ContainerContext): SystemHandlers {
     'system.ping': () => ({ ok: true }),
     'system.version': () => daemonVersion(),
     'system.info': () => systemInfo(context),
-    'registry.login': ({ body, signal }) =>
-      context.image.registry.checkLogin(body.registry, body.credentials, { signal }),
+    'registry.login': async ({ body, signal }) => ({
+      registry: body.registry,
+      ...(await context.image.registry.checkLogin(body.registry, body.credentials, { signal })),
+    }),
   }
 }

@@ -157,7 +157,7 @@ describe('what cannot be is refused before anything is made', () => {
   test.for<[string, Partial<CreateBody>, RegExp]>([
     ['an unknown capability', { capAdd: ['NET_ADMN'] }, /NET_ADMN/],
     ['a mount on /proc', { mounts: [{ type: 'bind', source: '/tmp', target: '/proc' }] }, /\/proc/],
-    ['a mount on the root', { mounts: [{ type: 'bind', source: '/tmp', target: '/' }] }, /\//],
+    ['a mount on the root', { mounts: [{ type: 'bind', source: '/tmp', target: '/' }] }, /root/],
     ['a working directory through an open file', { workingDir: '/proc/self/fd/7' }, /working directory/],
     ['a user beyond the kernel’s numbers', { user: '4294967296' }, /4294967296/],
     ['a user that is not in the image', { user: 'nobody-here' }, /nobody-here/],
