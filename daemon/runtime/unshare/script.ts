@@ -18,8 +18,16 @@ import { allowsAllDevices } from './refuse.ts'
 /** What of the machine the scripts name; found once. */
 export interface ScriptHost {
   layout: CgroupLayout
-  /** Static, absolute: it is run when only the old root, parked in the new one, has programs. */
+  /**
+   * Absolute, static, with a shell that has its own mount, umount, mkdir, …: with it the scripts start few programs,
+   * and go on when the root has no program any more.
+   */
   busybox: string
+  /** Absolute paths of util-linux's: busybox has lesser ones of the same names. */
+  unshare: string
+  nsenter: string
+  setpriv: string
+  prlimit: string
   /** Mounts of the host that hold the shell and busybox: made read-only for this container (CVE-2019-5736). */
   programMounts: string[]
 }
@@ -39,7 +47,7 @@ export function startScript(input: ScriptInput): string {
   return lines(
     '#!/bin/sh',
     `# Starts container ${input.id} as process 1 of new namespaces. Run by kago-shim, in its private mount namespace, as:`,
-    `#   env -i PATH=$PATH LC_ALL=C unshare --uts --ipc --net sh ${bundle}/start.sh PIDFILE`,
+    `#   env -i PATH=$PATH LC_ALL=C unshare --uts --ipc --net busybox sh ${bundle}/start.sh PIDFILE`,
     'set -eu',
     'pidfile=$1',
     `bundle=${plainPath(bundle)} root=${root}`,
@@ -57,7 +65,7 @@ export function startScript(input: ScriptInput): string {
     '# ── what belongs to the new UTS, network and IPC namespaces',
     `printf %s ${quote(spec.hostname)} >/proc/sys/kernel/hostname`,
     ...(spec.linux.namespaces.some(({ type, path }) => type === 'network' && path === undefined)
-      ? [`${quote(host.busybox)} ifconfig lo up`]
+      ? ['ifconfig lo up']
       : []),
     ...Object.entries(spec.linux.sysctl ?? {}).map(
       ([name, value]) => `printf %s ${quote(value)} >${quote(`/proc/sys/${name.replaceAll('.', '/')}`)}`,
@@ -65,15 +73,16 @@ export function startScript(input: ScriptInput): string {
     '',
     '# ── the filesystem, seen by this and the shim alone',
     insideFunction,
-    ...baseMountLines(spec, root),
-    ...deviceLines(spec, root),
-    ...askedMountLines(spec, root),
-    ...rootOptions(input, root),
+    ...baseMountLines(spec),
+    ...deviceLines(spec),
+    ...askedMountLines(spec),
+    ...rootOptions(input),
     '',
     '# ── two pipes with names: up, from the container’s first process to here, and down',
     'rm -f "$bundle/up" "$bundle/down"',
     'mkfifo "$bundle/up" "$bundle/down"',
-    `exec unshare --mount --propagation private --pid${unshareCgroup ? ' --cgroup' : ''} sh "$0" "$pidfile" inside`,
+    `exec ${host.unshare} --mount --propagation private --pid${unshareCgroup ? ' --cgroup' : ''} \\`,
+    `  ${host.busybox} sh "$0" "$pidfile" inside`,
     'fi',
     '',
     ...insideLines(input, spec.process),
@@ -96,7 +105,7 @@ export function execScript(input: ExecScriptInput): string {
   return lines(
     '#!/bin/sh',
     `# Runs a further process in container ${input.id}. Run by kago-shim as:`,
-    `#   env -i PATH=$PATH LC_ALL=C ${execEntry(input).join(' ')} sh ${bundle}/${name}.sh PIDFILE`,
+    `#   env -i PATH=$PATH LC_ALL=C ${execEntry(input).join(' ')} busybox sh ${bundle}/${name}.sh PIDFILE`,
     'set -eu',
     'pidfile=$1',
     `bundle=${plainPath(bundle)} root=${plainPath(`${bundle}/rootfs`)}`,
@@ -111,8 +120,8 @@ export function execScript(input: ExecScriptInput): string {
     'rm -f "$bundle/up" "$bundle/down"',
     'mkfifo "$bundle/up" "$bundle/down"',
     '# ── into the process namespace; the mounts are a copy, so that the root can be changed again',
-    `exec nsenter --no-fork --pid=/proc/${pid}/ns/pid${cgroup ? ` --cgroup=/proc/${pid}/ns/cgroup` : ''} \\`,
-    '  unshare --mount --propagation private sh "$0" "$pidfile" inside',
+    `exec ${host.nsenter} --no-fork --pid=/proc/${pid}/ns/pid${cgroup ? ` --cgroup=/proc/${pid}/ns/cgroup` : ''} \\`,
+    `  ${host.unshare} --mount --propagation private ${host.busybox} sh "$0" "$pidfile" inside`,
     'fi',
     '',
     ...insideLines(input, input.process),
@@ -220,19 +229,18 @@ function cpusetLines({ host, spec }: ScriptInput): string[] {
   })
 }
 
-function rootOptions({ spec, host }: ScriptInput, root: string): string[] {
+function rootOptions({ spec, host }: ScriptInput): string[] {
   const options = [
     ...(spec.root.readonly ? ['ro'] : []),
     ...(host.layout.version === 2 && !allowsAllDevices(spec) ? ['nodev'] : []),
   ]
-  return options.length === 0 ? [] : [`mount -o remount,bind,${options.join(',')} ${root}`]
+  return options.length === 0 ? [] : [`mount -o remount,bind,${options.join(',')} none "$root"`]
 }
 
 /** From here on in the container's mount and process namespaces; the same for start and exec. */
 function insideLines(input: ScriptInput, process: Process): string[] {
-  const { spec, host, bundle } = input
+  const { spec, host } = input
   const name = 'name' in input && typeof input.name === 'string' ? input.name : 'start'
-  const root = `${bundle}/rootfs`
   return [
     '# ── second stage: in the mount and process namespaces of the container, with the host’s programs still there.',
     '# Descriptors: 3 the container’s input, 6 its errors; 4 and 7 the ends of “up”, 5 and 8 those of “down”',
@@ -245,8 +253,8 @@ function insideLines(input: ScriptInput, process: Process): string[] {
     '(',
     '  exec 4<&- 5>&-',
     ...(process.oomScoreAdj === undefined ? [] : [`  echo ${process.oomScoreAdj} >/proc/self/oom_score_adj`]),
-    ...insideMountLines(spec, root, host.programMounts),
-    `  exec ${enterCommand(input, process)} sh /proc/self/fd/9`,
+    ...insideMountLines(spec).map((line) => `  ${line}`),
+    `  exec ${enterCommand(input, process)} ${host.busybox} sh /proc/self/fd/9`,
     ') <&3 3<&- &',
     'child=$!',
     'exec 7>&- 8<&- 9<&- 3<&-',
@@ -257,11 +265,14 @@ function insideLines(input: ScriptInput, process: Process): string[] {
     'trap "end 125" EXIT',
     'read -r word <&4 || end 125',
     '',
+    '# ── this shell’s program could otherwise be opened for writing by the container, as /proc/PID/exe',
+    ...host.programMounts.map((path) => `mount -o remount,bind,ro none ${quote(path)}`),
+    '',
     '# ── the new root; the old one is parked on /proc until it is let go',
     'cd "$root"',
     'pivot_root . ./proc',
     'cd /',
-    `/proc${host.busybox} umount -l /proc`,
+    'umount -l /proc',
     '',
     '# ── it may go on, and says whether the command can be executed',
     'echo go >&5',
@@ -284,9 +295,9 @@ function enterCommand({ host, spec }: ScriptInput, process: Process): string {
     (cap) => !(withoutRules && cap === 'CAP_MKNOD'),
   )
   return [
-    `setsid${process.terminal ? ' --ctty' : ''}`,
-    ...(limits.length === 0 ? [] : [`prlimit ${limits.join(' ')}`]),
-    'setpriv',
+    `setsid${process.terminal ? ' -c' : ''}`,
+    ...(limits.length === 0 ? [] : [`${host.prlimit} ${limits.join(' ')}`]),
+    host.setpriv,
     `--reuid ${uid} --regid ${gid}`,
     additionalGids.length === 0 ? '--clear-groups' : `--groups ${additionalGids.join(',')}`,
     '--inh-caps=-all --ambient-caps=-all',
@@ -307,7 +318,7 @@ export function enterScript(process: Process): string {
     'no() { echo "$*" >&7; exit "$1"; }',
     'umask 0022',
     `cd ${quote(process.cwd)} 2>/dev/null || no 126 'chdir to cwd ("'${quote(oneLine(process.cwd))}'") set in config.json failed: it is not a directory that the user may enter'`,
-    'unset PATH LC_ALL PWD OLDPWD IFS',
+    'unset PATH LC_ALL PWD OLDPWD SHLVL IFS',
     ...process.env.map((entry) => {
       const equals = entry.indexOf('=')
       return `export ${entry.slice(0, equals)}=${quote(entry.slice(equals + 1))}`
@@ -318,31 +329,30 @@ export function enterScript(process: Process): string {
     'echo 0 >&7',
     'read -r word <&8 || :',
     'unset word',
-    'exec "$@" 2>&6 6>&- 7>&- 8<&- 9<&-',
+    'name=$1; shift',
+    'exec -a "$name" "$found" "$@" 2>&6 6>&- 7>&- 8<&- 9<&-',
   )
 }
 
 /** Says before the exec what the exec would fail with, in runc's words. */
 function lookUp(shown: string): string {
   const say = (code: number, why: string): string => `no ${code} ${quote(`exec: "${shown}": ${why}`)}`
-  const execute = (path: string): string =>
-    `if [ -d "${path}" ]; then ${say(126, 'is a directory')}; elif ! [ -x "${path}" ]; then ${say(126, 'permission denied')}; fi`
   return [
     'case $1 in',
     '*/*)',
-    `  [ -e "$1" ] || ${say(127, 'no such file or directory')}`,
-    `  ${execute('$1')}`,
+    '  found=$1',
+    `  [ -e "$found" ] || ${say(127, 'no such file or directory')}`,
+    `  [ ! -d "$found" ] || ${say(126, 'is a directory')}`,
+    `  [ -x "$found" ] || ${say(126, 'permission denied')}`,
     '  ;;',
     '*)',
-    '  found=',
-    '  rest=${PATH-}:',
+    '  found= rest=${PATH-}:',
     '  while [ -z "$found" ] && [ -n "$rest" ]; do',
     '    place=${rest%%:*} rest=${rest#*:}',
     '    place=${place:-.}/$1',
     '    if [ -f "$place" ] && [ -x "$place" ]; then found=$place; fi',
     '  done',
     `  [ -n "$found" ] || ${say(127, 'executable file not found in $PATH')}`,
-    '  unset found rest place',
     '  ;;',
     'esac',
   ].join('\n')

@@ -22,7 +22,7 @@ import {
   thawCgroup,
   writeControl,
 } from '../../host/cgroup.ts'
-import { toolEnvironment } from '../../host/exec.ts'
+import { runQuickTool, toolEnvironment } from '../../host/exec.ts'
 import { findTool } from '../../host/features.ts'
 import { readMountTable } from '../../host/mount-table.ts'
 import { readProcessStat } from '../../host/process.ts'
@@ -74,7 +74,7 @@ export function createUnshareRuntime({ root }: { root: string }): Runtime {
 
     prepare: async ({ id, bundle }) => {
       const spec = readBundleSpec(bundle)
-      const host = scriptHost()
+      const host = await scriptHost()
       mkdirSync(root, { recursive: true, mode: 0o700 })
       rmSync(join(bundle, 'unshare.pid'), { force: true })
       writeScript(join(bundle, 'start.sh'), startScript({ id, bundle, spec, host }))
@@ -91,6 +91,8 @@ export function createUnshareRuntime({ root }: { root: string }): Runtime {
         '--uts',
         '--ipc',
         ...(network !== undefined && network.path === undefined ? ['--net'] : []),
+        'busybox',
+        'busybox',
         'sh',
         join(bundle, 'start.sh'),
         pidFile,
@@ -108,7 +110,7 @@ export function createUnshareRuntime({ root }: { root: string }): Runtime {
         id,
         bundle,
         spec: readBundleSpec(bundle),
-        host: scriptHost(),
+        host: await scriptHost(),
         process,
         pid,
         shimPid,
@@ -124,6 +126,8 @@ export function createUnshareRuntime({ root }: { root: string }): Runtime {
       return [
         ...cleanEnvironment,
         ...execEntry({ pid, shimPid }),
+        'busybox',
+        'busybox',
         'sh',
         join(bundle, `${scriptName(processFile)}.sh`),
         pidFile,
@@ -206,27 +210,53 @@ function writeEnter(bundle: string, name: string, process: Process): void {
 
 let cachedHost: ScriptHost | undefined
 
-function scriptHost(): ScriptHost {
+async function scriptHost(): Promise<ScriptHost> {
   if (cachedHost) return cachedHost
   const busybox = findTool('busybox')
-  if (busybox === undefined || !isStatic(busybox)) {
-    throw new KagoError('not_supported', 'the unshare runtime needs a static busybox', {
-      hint: 'install it with: apt install busybox-static',
-    })
+  if (busybox === undefined || !isStatic(busybox) || !(await isStandalone(busybox))) {
+    throw new KagoError(
+      'not_supported',
+      'the unshare runtime needs a static busybox whose shell has its own mount',
+      {
+        hint: 'install it with: apt install busybox-static',
+      },
+    )
   }
-  const table = readMountTable()
-  const programs = [busybox, findTool('sh') ?? '/bin/sh'].map((path) => realpathSync(path))
-  const mountOf = (path: string): string =>
-    table
-      .map(({ target }) => target)
-      .filter((target) => target === '/' || path.startsWith(`${target}/`))
-      .reduce((longest, target) => (target.length > longest.length ? target : longest), '/')
+  const program = realpathSync(busybox)
   cachedHost = {
     layout: readCgroupLayout(),
-    busybox: realpathSync(busybox),
-    programMounts: [...new Set(programs.map(mountOf))],
+    busybox: program,
+    unshare: utilLinux('unshare'),
+    nsenter: utilLinux('nsenter'),
+    setpriv: utilLinux('setpriv'),
+    prlimit: utilLinux('prlimit'),
+    programMounts: [mountOf(program)],
   }
   return cachedHost
+}
+
+function utilLinux(name: string): string {
+  const path = findTool(name)
+  if (path !== undefined) return path
+  throw new KagoError('not_supported', `the unshare runtime needs ${name}, which is not installed`, {
+    hint: 'install it with: apt install util-linux',
+  })
+}
+
+/** The target of the mount that holds a file. */
+function mountOf(path: string): string {
+  return readMountTable()
+    .map(({ target }) => target)
+    .filter((target) => target === '/' || path.startsWith(`${target}/`))
+    .reduce((longest, target) => (target.length > longest.length ? target : longest), '/')
+}
+
+/** Debian's is built with FEATURE_SH_STANDALONE; one that is not would look for mkdir in PATH. */
+async function isStandalone(busybox: string): Promise<boolean> {
+  const { status } = await runQuickTool(busybox, ['sh', '-c', 'PATH=/nonexistent; mkdir -p /'], {
+    allow: [126, 127],
+  })
+  return status === 0
 }
 
 /** An ELF program without an interpreter (PT_INTERP, type 3, among the program headers; 64-bit little-endian). */
