@@ -1,6 +1,6 @@
 /** What the benchmarks ask of an engine, so that each of them is written once. */
 import { spawn } from 'node:child_process'
-import { openSync } from 'node:fs'
+import { openSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { runQuietly } from './command.ts'
 
@@ -111,8 +111,10 @@ export async function startDaemon(
       () => false,
     )
     if (answer) break
-    if (isEnded() || performance.now() > deadline)
-      throw new Error(`${program} does not start: see ${log}`, { cause: failure })
+    if (isEnded() || performance.now() > deadline) {
+      const words = readFileSync(log, 'utf8').trim().slice(-1000)
+      throw new Error(`${program} does not start: ${words}`, { cause: failure })
+    }
     await sleep(100)
   }
   return async () => {

@@ -1,4 +1,5 @@
 /** Docker with a daemon of its own: neither the machine's dockerd nor its images are touched. */
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { dockerVerbs, type Engine, flags, type Ground, startDaemon } from '../engine.ts'
 import { runQuietly } from '../command.ts'
@@ -10,6 +11,8 @@ export function dockerIsInstalled(): boolean {
 
 export async function startDocker({ directory, layerTar }: Ground): Promise<Engine> {
   const socket = `unix://${join(directory, 'docker.sock')}`
+  const config = join(directory, 'daemon.json')
+  writeFileSync(config, '{}')
   const prefix = ['docker', '--config', directory, '-H', socket]
   const stop = await startDaemon(
     [
@@ -19,7 +22,7 @@ export async function startDocker({ directory, layerTar }: Ground): Promise<Engi
         'data-root': join(directory, 'data'),
         'exec-root': join(directory, 'run'),
         pidfile: join(directory, 'docker.pid'),
-        'config-file': join(directory, 'none.json'),
+        'config-file': config,
         'storage-driver': 'overlay2',
         bridge: 'none',
         iptables: 'false',
