@@ -1,9 +1,8 @@
 /** An image's config: what it runs on, what it runs by default, and its layers' diffIDs. OCI image spec, config.md. */
-import { Type } from 'typebox'
-import { Compile } from 'typebox/compile'
 import { KagoError } from '../errors.ts'
-import type { Digest } from './digest.ts'
-import { firstProblem } from './document.ts'
+import { type Digest, isDigest } from './digest.ts'
+import { DocumentValue } from './document.ts'
+import { layerLimit, type Manifest } from './manifest.ts'
 
 /** The execution parameters. Names are the specification's; Docker's extensions are among them. */
 export interface ImageExecution {
@@ -20,6 +19,8 @@ export interface ImageExecution {
   /** The command of health checks in shell form, and of RUN. */
   Shell?: string[]
   OnBuild?: string[]
+  /** Of Windows images; kept, not used. */
+  ArgsEscaped?: boolean
   /** Durations are nanoseconds. */
   Healthcheck?: {
     Test?: string[]
@@ -53,143 +54,101 @@ export interface ImageConfig {
   history: ImageHistory[]
 }
 
-// Go writes empty slices and maps as null: null means absent everywhere.
-const Text = Type.Union([Type.String(), Type.Null()])
-const Texts = Type.Union([Type.Array(Type.String()), Type.Null()])
-const Keys = Type.Union([Type.Record(Type.String(), Type.Union([Type.Object({}), Type.Null()])), Type.Null()])
-const Duration = Type.Union([Type.Number(), Type.Null()])
-
-const PlatformWord = Type.String({ pattern: '^[A-Za-z0-9_.-]{0,100}$' })
-
-const Execution = Type.Partial(
-  Type.Object({
-    User: Text,
-    ExposedPorts: Keys,
-    Env: Texts,
-    Entrypoint: Texts,
-    Cmd: Texts,
-    Volumes: Keys,
-    WorkingDir: Text,
-    Labels: Type.Union([Type.Record(Type.String(), Type.String()), Type.Null()]),
-    StopSignal: Text,
-    Shell: Texts,
-    OnBuild: Texts,
-    Healthcheck: Type.Union([
-      Type.Partial(
-        Type.Object({
-          Test: Texts,
-          Interval: Duration,
-          Timeout: Duration,
-          StartPeriod: Duration,
-          StartInterval: Duration,
-          Retries: Duration,
-        }),
-      ),
-      Type.Null(),
-    ]),
-  }),
-)
-
-const Document = Type.Object({
-  architecture: PlatformWord,
-  os: PlatformWord,
-  variant: Type.Optional(Type.Union([PlatformWord, Type.Null()])),
-  created: Type.Optional(Text),
-  author: Type.Optional(Text),
-  config: Type.Optional(Type.Union([Execution, Type.Null()])),
-  rootfs: Type.Object({
-    type: Type.Optional(Text),
-    diff_ids: Type.Union([
-      Type.Array(Type.String({ pattern: '^sha256:[0-9a-f]{64}$' }), { maxItems: 1000 }),
-      Type.Null(),
-    ]),
-  }),
-  history: Type.Optional(
-    Type.Union([
-      Type.Array(
-        Type.Partial(
-          Type.Object({
-            created: Text,
-            created_by: Text,
-            author: Text,
-            comment: Text,
-            empty_layer: Type.Union([Type.Boolean(), Type.Null()]),
-          }),
-        ),
-        { maxItems: 10_000 },
-      ),
-      Type.Null(),
-    ]),
-  ),
-})
-
-const document = Compile(Document)
+const historyLimit = 10_000
 
 /**
- * Checks a config and takes what is known of it; unknown keys are left behind.
- * Labels that begin with `kago.` are the engine's own and never an image's.
- * @throws corrupt, naming the part that is wrong.
+ * Checks a config and takes what is known of it; unknown keys are left behind, and null counts as absent.
+ * Labels that begin with `kago.` are the engine's own and never an image's. A date that is none is left out.
+ * Maps have no prototype. @throws corrupt, naming the part that is wrong.
  */
 export function parseImageConfig(value: unknown, what: string): ImageConfig {
-  if (!document.Check(value))
-    throw new KagoError('corrupt', `the config of ${what} is not valid: ${firstProblem(document, value)}`)
-  const { architecture, os, variant, created, author, config, rootfs, history } = value
+  const document = new DocumentValue(value, `the config of ${what}`)
   return {
-    // Some old tools leave them empty; then Docker takes its own.
-    architecture: architecture || 'amd64',
-    os: os || 'linux',
-    ...present({ variant: variant || null, created, author }),
-    config: parseExecution(config ?? {}),
-    // The pattern above is that of a digest.
-    rootfs: { diff_ids: (rootfs.diff_ids ?? []) as Digest[] },
-    history: (history ?? []).map((step) =>
-      present({
-        created: step.created,
-        created_by: step.created_by,
-        author: step.author,
-        comment: step.comment,
-        empty_layer: step.empty_layer,
-      }),
-    ),
+    architecture: document.get('architecture').text(100),
+    os: document.get('os').text(100),
+    ...present({
+      variant: document.get('variant').optionalText(100),
+      created: parseTime(document.get('created')),
+      author: document.get('author').optionalText(),
+    }),
+    config: parseExecution(document.get('config')),
+    rootfs: { diff_ids: parseDiffIds(document.get('rootfs')) },
+    history: (document.get('history').optionalList(historyLimit) ?? []).map(parseStep),
   }
 }
 
-function parseExecution(config: Type.Static<typeof Execution>): ImageExecution {
-  const { Labels: labels, Healthcheck: health } = config
+/** @throws corrupt unless a config has a diffID for each of its manifest's layers. */
+export function checkLayerCount(manifest: Manifest, config: ImageConfig, what: string): void {
+  const [layers, diffIds] = [manifest.layers.length, config.rootfs.diff_ids.length]
+  if (layers !== diffIds)
+    throw new KagoError('corrupt', `${what} has ${layers} layers, and its config speaks of ${diffIds}`)
+}
+
+function parseDiffIds(rootfs: DocumentValue): Digest[] {
+  const type = rootfs.get('type')
+  if ((type.optionalText(100) ?? 'layers') !== 'layers') throw type.problem('must be layers')
+  return (rootfs.get('diff_ids').optionalList(layerLimit) ?? []).map((item) => {
+    const text = item.text()
+    if (isDigest(text)) return text
+    throw item.problem('must be a sha256 digest')
+  })
+}
+
+function parseStep(step: DocumentValue): ImageHistory {
   return present({
-    User: config.User,
-    ExposedPorts: config.ExposedPorts && emptied(config.ExposedPorts),
-    Env: config.Env,
-    Entrypoint: config.Entrypoint,
-    Cmd: config.Cmd,
-    Volumes: config.Volumes && emptied(config.Volumes),
-    WorkingDir: config.WorkingDir,
-    Labels: labels && Object.fromEntries(Object.entries(labels).filter(([key]) => !key.startsWith('kago.'))),
-    StopSignal: config.StopSignal,
-    Shell: config.Shell,
-    OnBuild: config.OnBuild,
-    Healthcheck:
-      health &&
-      present({
-        Test: health.Test,
-        Interval: health.Interval,
-        Timeout: health.Timeout,
-        StartPeriod: health.StartPeriod,
-        StartInterval: health.StartInterval,
-        Retries: health.Retries,
-      }),
+    created: parseTime(step.get('created')),
+    created_by: step.get('created_by').optionalText(),
+    author: step.get('author').optionalText(),
+    comment: step.get('comment').optionalText(),
+    empty_layer: step.get('empty_layer').optionalBoolean(),
+  })
+}
+
+function parseExecution(config: DocumentValue): ImageExecution {
+  if (config.isAbsent()) return {}
+  const labels = config.get('Labels').optionalRecord((member) => member.text())
+  for (const key of Object.keys(labels ?? {})) if (key.startsWith('kago.')) delete labels?.[key]
+  const health = config.get('Healthcheck')
+  return present({
+    User: config.get('User').optionalText(),
+    ExposedPorts: keysOf(config.get('ExposedPorts')),
+    Env: config.get('Env').optionalTexts(),
+    Entrypoint: config.get('Entrypoint').optionalTexts(),
+    Cmd: config.get('Cmd').optionalTexts(),
+    Volumes: keysOf(config.get('Volumes')),
+    WorkingDir: config.get('WorkingDir').optionalText(),
+    Labels: labels,
+    StopSignal: config.get('StopSignal').optionalText(),
+    Shell: config.get('Shell').optionalTexts(),
+    OnBuild: config.get('OnBuild').optionalTexts(),
+    ArgsEscaped: config.get('ArgsEscaped').optionalBoolean(),
+    Healthcheck: health.isAbsent()
+      ? undefined
+      : present({
+          Test: health.get('Test').optionalTexts(),
+          Interval: health.get('Interval').optionalInteger(),
+          Timeout: health.get('Timeout').optionalInteger(),
+          StartPeriod: health.get('StartPeriod').optionalInteger(),
+          StartInterval: health.get('StartInterval').optionalInteger(),
+          Retries: health.get('Retries').optionalInteger(),
+        }),
   })
 }
 
 /** The specification's sets: keys with empty objects as values, whatever a hostile config put there. */
-function emptied(keys: Record<string, unknown>): Record<string, object> {
-  return Object.fromEntries(Object.keys(keys).map((key) => [key, {}]))
+function keysOf(value: DocumentValue): Record<string, object> | undefined {
+  return value.optionalRecord(() => ({}))
 }
 
-type Present<T> = { [K in keyof T]?: Exclude<T[K], null | undefined> }
+function parseTime(value: DocumentValue): string | undefined {
+  const text = value.optionalText()
+  return text !== undefined && text.length <= 64 && !Number.isNaN(Date.parse(text)) ? text : undefined
+}
 
-/** The same object without what is null or undefined. */
+type Present<T> = { [K in keyof T]?: Exclude<T[K], undefined> }
+
+/** The same object without what is undefined. */
 function present<T extends object>(object: T): Present<T> {
-  const entries = Object.entries(object).filter(([, value]) => value !== null && value !== undefined)
+  const entries = Object.entries(object).filter(([, value]) => value !== undefined)
   return Object.fromEntries(entries) as Present<T>
 }

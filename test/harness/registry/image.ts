@@ -1,5 +1,6 @@
 /** Images made on the spot: layers from files or from bytes, a config, a manifest, and indexes of them. */
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { pack } from 'tar-stream'
 import type { Descriptor } from '../../../shared/oci/descriptor.ts'
@@ -126,9 +127,8 @@ export function makeIndex(images: (TestImage | TestIndex)[], options: IndexOptio
 export async function makeTar(files: Files): Promise<Buffer> {
   const archive = pack()
   const chunks: Buffer[] = []
-  const whole = (async () => {
-    for await (const chunk of archive) chunks.push(Buffer.from(chunk))
-  })()
+  archive.on('data', (chunk) => chunks.push(Buffer.from(chunk as Uint8Array)))
+  const ended = once(archive, 'end')
   for (const [name, entry] of Object.entries(files)) {
     const described: FileEntry = typeof entry === 'string' ? { data: entry } : entry
     const { data = '', type, to, mode, uid = 0, gid = 0, mtime = 1_700_000_000 } = described
@@ -147,7 +147,7 @@ export async function makeTar(files: Files): Promise<Buffer> {
     )
   }
   archive.finalize()
-  await whole
+  await ended
   return Buffer.concat(chunks)
 }
 
