@@ -21,9 +21,6 @@ interface Made {
   readonly mode?: number
 }
 
-/** Parts that are still to be written: their absence is no failure. */
-const notYet = ['daemon/runtime/init/Makefile']
-
 const recipe = ['scripts/build.ts', 'scripts/bundle.ts', 'package-lock.json']
 
 async function main(): Promise<void> {
@@ -48,7 +45,7 @@ async function main(): Promise<void> {
     }
   }
 
-  for (const program of programs.filter(({ entry }) => isWritten(entry))) {
+  for (const program of programs) {
     await output(program.output, JSON.stringify(constants), async () => {
       const { text, inputs } = await bundle(root, program, constants)
       return { content: text, inputs }
@@ -80,14 +77,9 @@ async function main(): Promise<void> {
   }
 }
 
-function isWritten(entry: string): boolean {
-  return existsSync(join(root, entry)) || !notYet.includes(entry)
-}
-
 /** The C programs have their own idea of what is up to date. */
 function make(folder: string, out: string): string[] {
   const file = `${folder}/Makefile`
-  if (!isWritten(file)) return []
   if (!existsSync(join(root, file))) return [`${folder}:\nmissing entry point: ${file}`]
   const words = ['--silent', '-C', join(root, folder), `OUT=${out}`]
   const { status, stderr, error } = spawnSync('make', words, { encoding: 'utf8' })

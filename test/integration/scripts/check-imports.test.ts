@@ -13,7 +13,8 @@ const rightful = {
   'cli/types.ts': "import type { Static } from 'typebox'\nexport type S = Static<never>",
   'daemon/host/files.ts': "import { a } from '../../shared/errors.ts'\nexport const c = a",
   'daemon/image/pull.ts': "import { c } from '../host/files.ts'\nexport const d = c",
-  'daemon/shim/launch.ts': 'export interface E { e: 1 }',
+  'daemon/shim/launch.ts':
+    'export interface E { e: 1 }\nexport function f(x: Disposable) { using y = x; return y }',
   'daemon/api/native/a.ts': "import { d } from '../../image/pull.ts'\nexport const f = d",
   'daemon/api/docker/a.ts': 'export const g = 1',
 }
