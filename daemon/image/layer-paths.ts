@@ -22,11 +22,18 @@ export function joinPath(directory: string, name: string): string {
   return directory === '' ? name : `${directory}/${name}`
 }
 
-/** Removes a name and, if it is a directory, all below it; no link is followed. */
-export function removeAll(path: string): void {
+/**
+ * Removes a name and, if it is a directory, all below it; no link is followed.
+ * @param removed is told each name that is gone
+ */
+export function removeAll(path: string, removed?: (path: string) => void): void {
   const found = fs.lstatSync(atPath(path), { throwIfNoEntry: false })
   if (found === undefined) return
-  if (!found.isDirectory()) return fs.unlinkSync(atPath(path))
-  for (const name of fs.readdirSync(atPath(path), 'latin1')) removeAll(joinPath(path, name))
-  fs.rmdirSync(atPath(path))
+  if (found.isDirectory()) {
+    for (const name of fs.readdirSync(atPath(path), 'latin1')) removeAll(joinPath(path, name), removed)
+    fs.rmdirSync(atPath(path))
+  } else {
+    fs.unlinkSync(atPath(path))
+  }
+  removed?.(path)
 }

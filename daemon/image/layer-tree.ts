@@ -409,12 +409,12 @@ export class LayerTree {
 
   #clear(path: string): void {
     if (path === '') throw new EntryRefused('the root can only be a directory')
-    removeAll(path)
     this.#resolved.clear()
-    if (!this.#directories.delete(path)) return
-    const below = `${path}/`
-    for (const known of this.#directories.keys()) if (known.startsWith(below)) this.#directories.delete(known)
-    for (const known of this.#own) if (known.startsWith(below)) this.#own.delete(known)
+    removeAll(path, (removed) => {
+      this.#directories.delete(removed)
+      // The name itself is being given to something new of this layer.
+      if (removed !== path) this.#own.delete(removed)
+    })
   }
 
   #isSeed(path: string, found: fs.BigIntStats): boolean {

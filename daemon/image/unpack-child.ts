@@ -55,14 +55,16 @@ async function followChild(
   signal?.addEventListener('abort', kill, { once: true })
 
   let said = ''
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+  const keep = (text: string) => {
     said = (said + text).slice(-keptErrorBytes)
-  })
+  }
+  child.stderr?.setEncoding('utf8').on('data', keep)
   let last: UnpackMessage | undefined
   if (child.stdout) {
     createInterface({ input: child.stdout }).on('line', (line) => {
-      const message: UnpackMessage = JSON.parse(line)
-      if (message.type === 'progress') onProgress?.(message.current)
+      const message = parseMessage(line)
+      if (message === undefined) keep(line)
+      else if (message.type === 'progress') onProgress?.(message.current)
       else last = message
     })
   }
@@ -77,6 +79,16 @@ async function followChild(
     throw fileError(error, `${showLayer(job.layer)}: cannot start the unpacker`)
   } finally {
     signal?.removeEventListener('abort', kill)
+  }
+}
+
+/** What is no message is not ours: a crash report of Node's, say. */
+function parseMessage(line: string): UnpackMessage | undefined {
+  try {
+    return JSON.parse(line)
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
   }
 }
 

@@ -432,7 +432,7 @@ describe('a layer that exhausts', () => {
     const script = join(home, 'dies.mjs')
     fs.writeFileSync(
       script,
-      "console.error('last words'); process.kill(process.pid, 'SIGSEGV'); setTimeout(() => {}, 9999)",
+      "console.log('no message'); process.kill(process.pid, 'SIGSEGV'); setTimeout(() => {}, 9999)",
     )
     const path = join(home, 'blob')
     fs.writeFileSync(path, tar(file('f')))
@@ -440,6 +440,7 @@ describe('a layer that exhausts', () => {
     await expect(unpackLayers([layer], { snapshotter: layers(), childPath: script })).rejects.toMatchObject({
       code: 'internal',
       message: expect.stringContaining('the unpacker was killed by SIGSEGV'),
+      details: { stderr: 'no message' },
     })
     expect(fs.readdirSync(join(home, 'layers'))).toEqual([])
   })
