@@ -3,6 +3,9 @@ import { chmodSync, chownSync, readFileSync, rmSync } from 'node:fs'
 import type { FastifyInstance } from 'fastify'
 import { KagoError } from '../../shared/errors.ts'
 
+/** Connections that wait to be accepted; the kernel caps it at net.core.somaxconn. */
+const backlog = 4096
+
 /**
  * Listens on `path`, 0660. The socket of an earlier daemon is replaced: the caller holds the lock that says there is
  * none. A group that does not exist leaves the socket to root alone.
@@ -11,7 +14,7 @@ export async function listenOnSocket(app: FastifyInstance, path: string, group: 
   rmSync(path, { force: true })
   const mask = process.umask(0o177)
   try {
-    await app.listen({ path })
+    await app.listen({ path, backlog })
   } catch (error) {
     throw new KagoError(
       'unavailable',

@@ -20,6 +20,8 @@ export const Feature = closed({
   available: Type.Boolean(),
   /** A version, a path, a mode; or the reason it is missing and what to do. */
   detail: Type.String(),
+  /** How to get it. */
+  hint: Type.Optional(Type.String()),
 })
 export type Feature = Static<typeof Feature>
 
