@@ -142,12 +142,21 @@ unmount_below() {
   )
 }
 
+# Of an empty cgroup only the directories are left; one that is in use stays, and says so in the log.
+remove_cgroups() {
+  local top
+  for top in /sys/fs/cgroup/kago /sys/fs/cgroup/*/kago; do
+    if [ -d "$top" ]; then find "$top" -depth -type d -exec rmdir {} + || true; fi
+  done
+}
+
 remove_data() {
   local root
   for root in "$run_root" "$data_root"; do
     unmount_below "$root"
     rm -rf --one-file-system -- "$root"
   done
+  remove_cgroups
   rm -rf /etc/kago /var/log/kagod.log
   if getent group kago >/dev/null; then groupdel kago; fi
 }

@@ -38,6 +38,8 @@ start_installed() {
 
 is_installed() { has_systemd && [ -e /etc/systemd/system/kagod.service ]; }
 
+is_in_path() { command -v kago >/dev/null; }
+
 pid=$(daemon_pid "$run_root")
 if [ -n "$pid" ] && ! is_installed && [ dist/kagod.mjs -nt "$run_root/kagod.pid" ]; then
   say '==> stop kagod: there is a newer build (containers go on)'
@@ -55,17 +57,17 @@ fi
 say "==> run a container: kago run --rm localhost/busybox echo 'hello from a container'"
 "$kago" run --rm localhost/busybox echo 'hello from a container' || fail 'the container did not run' "see $log"
 
-if command -v kago >/dev/null; then type=kago; else type="sudo $PWD/$kago"; fi
+if is_in_path; then type=kago; else type="sudo $kago"; fi
 cat <<NEXT
 
 kago works. Try:
-  $type run --rm -it localhost/busybox sh          a shell in a container
+  $type run --rm -it localhost/busybox sh
   $type run -d --name web localhost/busybox sleep 1000
-  $type ps                                         what runs
-  $type exec -it web sh                            a second process in it
+  $type ps
+  $type exec -it web sh
   $type rm -f web
-  $type run --rm alpine cat /etc/os-release        an image from Docker Hub
-  $type info                                       what this machine offers
+  $type run --rm alpine cat /etc/os-release     # from Docker Hub
+  $type info                                    # what this machine offers
 NEXT
-if ! command -v kago >/dev/null; then say '
+if ! is_in_path; then say '
 Put kago in your PATH, with a systemd unit and completion: sudo ./scripts/install.sh'; fi
