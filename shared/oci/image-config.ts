@@ -1,8 +1,7 @@
 /** An image's config: what it runs on, what it runs by default, and its layers' diffIDs. OCI image spec, config.md. */
-import { KagoError } from '../errors.ts'
 import { type Digest, isDigest } from './digest.ts'
 import { DocumentValue } from './document.ts'
-import { layerLimit, type Manifest } from './manifest.ts'
+import { layerLimit } from './manifest.ts'
 
 /** The execution parameters. Names are the specification's; Docker's extensions are among them. */
 export interface ImageExecution {
@@ -75,13 +74,6 @@ export function parseImageConfig(value: unknown, what: string): ImageConfig {
     rootfs: { diff_ids: parseDiffIds(document.get('rootfs')) },
     history: (document.get('history').optionalList(historyLimit) ?? []).map(parseStep),
   }
-}
-
-/** @throws corrupt unless a config has a diffID for each of its manifest's layers. */
-export function checkLayerCount(manifest: Manifest, config: ImageConfig, what: string): void {
-  const [layers, diffIds] = [manifest.layers.length, config.rootfs.diff_ids.length]
-  if (layers !== diffIds)
-    throw new KagoError('corrupt', `${what} has ${layers} layers, and its config speaks of ${diffIds}`)
 }
 
 function parseDiffIds(rootfs: DocumentValue): Digest[] {
