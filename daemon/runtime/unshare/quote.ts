@@ -8,15 +8,6 @@ export function quote(text: string): string {
   return /^[A-Za-z0-9_/.:=,@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }
 
-export function quoteAll(words: readonly string[]): string {
-  return words.map(quote).join(' ')
-}
-
-/** Text as one comment line. */
-export function comment(text: string): string {
-  return `# ${text.replace(/[\0-\x1f\x7f]+/g, ' ')}`
-}
-
 /** Paths of kago's own that go into an fstab as they are. */
 export function plainPath(path: string): string {
   if (/^\/[A-Za-z0-9_/.:=@%+-]*$/.test(path)) return path
