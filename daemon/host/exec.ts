@@ -55,6 +55,7 @@ export async function runTool(
 ): Promise<ToolResult> {
   const { execa } = await import('execa')
   const { signal, timeoutMs = 30_000, input, env, cwd } = options
+  if (signal?.aborted) throw new KagoError('cancelled', `${basename(file)} was cancelled`)
   const result = await execa(file, [...args], {
     reject: false,
     extendEnv: false,

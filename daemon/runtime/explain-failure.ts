@@ -46,7 +46,7 @@ const rules: readonly Rule[] = [
   },
   {
     pattern:
-      /(?:exec|open executable|exec container process)[: ][`'"]?(.*?)[`'"]?: (Permission denied|Is a directory|Exec format error|exec format error)/,
+      /(?:exec container process|open executable|exec)[: ]+[`'"]?(.*?)[`'"]?: (Permission denied|Is a directory|Exec format error|exec format error)/,
     explain: ([, command, why]) => notExecutable(command || 'the command', (why ?? '').toLowerCase()),
   },
   {
