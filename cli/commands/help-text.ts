@@ -35,7 +35,7 @@ function describeOptions(options: Options): string {
   const shown = Object.entries(options).filter(([, option]) => option.isHidden !== true)
   return columns(
     shown
-      .sort(([a], [b]) => a.localeCompare(b, 'en'))
+      .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([name, option]) => [spelling(name, option), summaryOf(option)]),
   )
 }

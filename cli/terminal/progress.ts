@@ -53,8 +53,12 @@ function sentence(progress: Progress): string | undefined {
   const head = `Pulling ${escapeLine(reference)} (${escapeLine(digest.slice(0, 19))})`
   if (rateLimit === undefined || rateLimit.remaining > Math.max(10, rateLimit.limit / 5)) return head
   const window = rateLimit.windowSeconds
-  const per = window === undefined ? '' : ` in ${formatDuration(window * 1000).replace('0m0s', '')}`
+  const per = window === undefined ? '' : ` in ${describeWindow(window)}`
   return `${head}\nthe registry allows ${rateLimit.remaining} more pulls of ${rateLimit.limit}${per}`
+}
+
+function describeWindow(seconds: number): string {
+  return seconds % 3600 === 0 ? `${seconds / 3600}h` : formatDuration(seconds * 1000)
 }
 
 function shortDigest(digest: string): string {
