@@ -52,6 +52,8 @@ export interface LayerReport {
 }
 
 interface DirectoryState {
+  /** The directory it is in; none for the root. */
+  parent: DirectoryState | undefined
   /** Has an entry of its own; otherwise only implied by what is in it. */
   isExplicit: boolean
   /** Nothing of a lower layer shows through, and it is not the lower layers' directory: it was hidden or replaced. */
@@ -93,6 +95,7 @@ export class LayerTree {
     this.#seeds = new Map(seeds.map((seed) => [seed.path, seed.inode]))
     const found = fs.lstatSync('.', { bigint: true })
     this.#directories.set('', {
+      parent: undefined,
       isExplicit: false,
       isFresh: false,
       isOpaque: false,
@@ -230,7 +233,8 @@ export class LayerTree {
 
   #newDirectory(path: string, how: { isExplicit: boolean; isFresh: boolean }): DirectoryState {
     fs.mkdirSync(atPath(path), impliedMode)
-    const directory: DirectoryState = { ...how, isOpaque: false, hasContent: false, time: undefined }
+    const parent = this.#directories.get(parentOf(path))
+    const directory: DirectoryState = { ...how, parent, isOpaque: false, hasContent: false, time: undefined }
     this.#directories.set(path, directory)
     if (how.isFresh) this.#markOpaque(path, directory)
     return directory
@@ -239,6 +243,7 @@ export class LayerTree {
   /** A directory that was there before this layer: a lower layer's in tree format, the parent of a seed otherwise. */
   #adoptDirectory(path: string, found: fs.BigIntStats): DirectoryState {
     const directory: DirectoryState = {
+      parent: this.#directories.get(parentOf(path)),
       isExplicit: false,
       isFresh: false,
       isOpaque: false,
@@ -334,19 +339,18 @@ export class LayerTree {
         this.#clear(path)
         if (this.#format === 'overlay') mknod(atPath(path), S_IFCHR, 0, 0)
       } else if (directory.hasContent || directory.isExplicit) {
-        const parent = this.#directories.get(parentOf(path))
-        if (parent !== undefined) parent.hasContent = true
+        if (directory.parent !== undefined) directory.parent.hasContent = true
       }
     }
   }
 
   /** Whether lower layers cannot show at this name: it, or a directory above it, was hidden or replaced. */
   #isHiddenBelow(path: string): boolean {
-    if (this.#directories.get(path)?.isFresh === true) return true
-    for (let at = path; at !== ''; ) {
-      at = parentOf(at)
-      if (this.#directories.get(at)?.isOpaque === true) return true
-    }
+    const directory = this.#directories.get(path)
+    if (directory?.isFresh === true) return true
+    // By pointer: names may be thousands of directories deep, and each look into the map hashes a whole name.
+    let above = directory === undefined ? this.#directories.get(parentOf(path)) : directory.parent
+    for (; above !== undefined; above = above.parent) if (above.isOpaque) return true
     return false
   }
 
@@ -409,7 +413,8 @@ export class LayerTree {
 
   #clear(path: string): void {
     if (path === '') throw new EntryRefused('the root can only be a directory')
-    this.#resolved.clear()
+    const found = lstat(path)
+    if (found?.isDirectory() || found?.isSymbolicLink()) this.#resolved.clear()
     removeAll(path, (removed) => {
       this.#directories.delete(removed)
       // The name itself is being given to something new of this layer.
