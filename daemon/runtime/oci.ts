@@ -183,7 +183,8 @@ function readLog(bundle: string): string {
 /** The runtimes' sentences for "no such container" and "not in this state", as codes. */
 function translate(name: string, error: unknown): unknown {
   if (!(error instanceof KagoError) || error.code !== 'internal') return error
-  const said = String(error.details?.['stderr'] ?? '')
+  const stderr = error.details?.['stderr']
+  const said = typeof stderr === 'string' ? stderr : ''
   if (/does not exist|error opening file .*status.*No such file/.test(said)) {
     return new KagoError('not_found', `${name} knows no such container`, {
       details: error.details,

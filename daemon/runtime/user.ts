@@ -118,6 +118,6 @@ function parseId(text: string, what: string): number | undefined {
   })
 }
 
-function isId(text: string | undefined): text is string {
+function isId(text: string | undefined): boolean {
   return text !== undefined && /^\d{1,10}$/.test(text) && Number(text) <= largestId
 }
