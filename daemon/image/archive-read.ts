@@ -40,8 +40,6 @@ export async function* readArchive(
       const entry = toArchiveEntry(next.value.entry, events)
       if (entry !== undefined) yield entry
     }
-  } catch (error) {
-    throw archiveError(error)
   } finally {
     await events.return()
   }
@@ -81,13 +79,18 @@ async function* tarEvents(source: AsyncIterable<Buffer>): AsyncGenerator<TarEven
     data: (chunk) => void queue.push({ type: 'data', chunk }),
     end: () => void queue.push({ type: 'end' }),
   })
-  for await (const chunk of decompress(source)) {
-    reader.push(chunk)
-    // Handed out before more is read: the chunk's memory is the reader's again afterwards.
-    yield* queue
-    queue = []
+  // Put into words here: whoever reads a file's content would take the failure for its own.
+  try {
+    for await (const chunk of decompress(source)) {
+      reader.push(chunk)
+      // Handed out before more is read: the chunk's memory is the reader's again afterwards.
+      yield* queue
+      queue = []
+    }
+    reader.finish()
+  } catch (error) {
+    throw archiveError(error)
   }
-  reader.finish()
 }
 
 /** A name inside the archive, resolved: `./a` is `a`, `x/../a` is `a`. Names are UTF-8. */

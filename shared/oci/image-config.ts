@@ -63,10 +63,11 @@ const historyLimit = 10_000
 export function parseImageConfig(value: unknown, what: string): ImageConfig {
   const document = new DocumentValue(value, `the config of ${what}`)
   return {
-    architecture: document.get('architecture').text(100),
-    os: document.get('os').text(100),
+    // Some old tools leave them empty; then Docker takes its own.
+    architecture: platformWord(document.get('architecture')) || 'amd64',
+    os: platformWord(document.get('os')) || 'linux',
     ...present({
-      variant: document.get('variant').optionalText(100),
+      variant: document.get('variant').isAbsent() ? undefined : platformWord(document.get('variant')),
       created: parseTime(document.get('created')),
       author: document.get('author').optionalText(),
     }),
@@ -74,6 +75,13 @@ export function parseImageConfig(value: unknown, what: string): ImageConfig {
     rootfs: { diff_ids: parseDiffIds(document.get('rootfs')) },
     history: (document.get('history').optionalList(historyLimit) ?? []).map(parseStep),
   }
+}
+
+/** It becomes part of `os/architecture/variant`, and is shown. */
+function platformWord(value: DocumentValue): string {
+  const text = value.text(100)
+  if (/[^\w.-]/.test(text)) throw value.problem('must be a word of letters and digits')
+  return text
 }
 
 function parseDiffIds(rootfs: DocumentValue): Digest[] {
