@@ -171,8 +171,20 @@ function launch(
   const child = spawn(
     shim,
     [
-      ...['--bundle', bundle, '--log', logs, '--log-max-bytes', '10000000', '--log-max-files', '2'],
-      ...['--pid-file', pidFile, '--exit-file', exitFile, '--events-fd', '3'],
+      '--bundle',
+      bundle,
+      '--log',
+      logs,
+      '--log-max-bytes',
+      '10000000',
+      '--log-max-files',
+      '2',
+      '--pid-file',
+      pidFile,
+      '--exit-file',
+      exitFile,
+      '--events-fd',
+      '3',
       ...(terminal ? ['--terminal', terminal] : []),
       ...(consoleSocket ? ['--console-socket', consoleSocket] : []),
       '--',
@@ -227,6 +239,8 @@ function fillRoot(root: string): void {
   chmodSync(join(root, 'tmp'), 0o1777)
   copyFileSync(process.env['KAGO_TEST_BUSYBOX'] ?? '/bin/busybox', join(root, 'bin/busybox'))
   for (const applet of applets.split(' ')) symlinkSync('busybox', join(root, 'bin', applet))
+  mkdirSync(join(root, 'evil'))
+  symlinkSync('/proc/self/exe', join(root, 'evil/sh'))
   writeFileSync(join(root, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\n')
   writeFileSync(join(root, 'bin/data'), 'not a program', { mode: 0o644 })
 }

@@ -85,7 +85,7 @@ describe.each([1, 2] as const)('a group of version %i', (version) => {
   test('tells its processes, those of groups below included', () => {
     put('freezer', 'cgroup.procs', '11\n12\n')
     put('freezer', 'below/cgroup.procs', '13\n')
-    expect(listPids(layout, '/kago/a').sort()).toEqual([11, 12, 13])
+    expect(listPids(layout, '/kago/a').toSorted((a, b) => a - b)).toEqual([11, 12, 13])
     expect(listPids(layout, '/kago/none')).toEqual([])
   })
 

@@ -114,8 +114,18 @@ describe('the mounts', () => {
       { type: 'bind' as const, source: '/s', target: '/a' },
     ]
     expect(destinations({ mounts })).toEqual([
-      ...['/proc', '/dev', '/dev/pts', '/sys', '/sys/fs/cgroup', '/dev/mqueue', '/dev/shm'],
-      ...['/etc/resolv.conf', '/etc/hostname', '/etc/hosts', '/a', '/a/b/c'],
+      '/proc',
+      '/dev',
+      '/dev/pts',
+      '/sys',
+      '/sys/fs/cgroup',
+      '/dev/mqueue',
+      '/dev/shm',
+      '/etc/resolv.conf',
+      '/etc/hostname',
+      '/etc/hosts',
+      '/a',
+      '/a/b/c',
     ])
   })
 
