@@ -71,7 +71,8 @@ function options({ format }: Program): BuildOptions {
     logLevel: 'silent',
     outfile: 'bundle',
     ...(format === 'esm'
-      ? { banner: { js: commonJsWords }, mainFields: ['module', 'main'] }
+      ? // The daemon keeps its source in memory as long as it runs: without white space that is a fifth of it less.
+        { banner: { js: commonJsWords }, mainFields: ['module', 'main'], minifyWhitespace: true }
       : // `import('node:tls')` as `require`: Node's loader for ES modules costs more than the whole command line.
         { supported: { 'dynamic-import': false } }),
   }
