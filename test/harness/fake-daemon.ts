@@ -168,6 +168,7 @@ function serveFrames(socket: Duplex, rest: Buffer): FakeConnection {
   }
   take(rest)
   socket.on('data', take)
+  socket.on('end', () => socket.end())
   return {
     socket,
     received,

@@ -155,7 +155,7 @@ describe('a helper', () => {
 
 test('a registry has one name, however it is typed', () => {
   for (const text of ['', 'docker.io', 'https://index.docker.io/v1/', 'registry-1.docker.io', 'DOCKER.IO']) {
-    expect(canonicalRegistry(text), text).toBe('docker.io')
+    expect(canonicalRegistry(text)).toBe('docker.io')
   }
   expect(canonicalRegistry('https://A.example:5000/v2/')).toBe('a.example:5000')
   expect(canonicalRegistry('localhost:5000')).toBe('localhost:5000')

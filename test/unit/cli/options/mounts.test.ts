@@ -29,7 +29,7 @@ test('volumes are refused by what they are', () => {
 
 test('what is no mount is refused with its words', () => {
   for (const spec of ['/a:/b:ro:x', ':/b', '/a:', '/a:b', '/a:/b:maybe']) {
-    expect(() => parseVolume(spec), spec).toThrow(expect.objectContaining({ code: 'invalid_argument' }))
+    expect(() => parseVolume(spec)).toThrow(expect.objectContaining({ code: 'invalid_argument' }))
   }
   for (const spec of [
     'type=bind,target=/y',
@@ -42,7 +42,7 @@ test('what is no mount is refused with its words', () => {
     'type=tmpfs,target=/y,tmpfs-mode=9',
     'type=bind,source=/x,target=/y,readonly=maybe',
   ]) {
-    expect(() => parseMount(spec), spec).toThrow(expect.objectContaining({ code: 'invalid_argument' }))
+    expect(() => parseMount(spec)).toThrow(expect.objectContaining({ code: 'invalid_argument' }))
   }
 })
 
@@ -89,6 +89,6 @@ test('a device has a name in the container and permissions', () => {
   expect(parseDevice('/dev/a:r')).toMatchObject({ containerPath: '/dev/a', permissions: 'r' })
   expect(parseDevice('/dev/a:/dev/b:rw')).toMatchObject({ permissions: 'rw' })
   for (const bad of ['fuse', '/dev/a:b', '/dev/a:/dev/b:x', '/dev/a:/b:rw:more']) {
-    expect(() => parseDevice(bad), bad).toThrow('not a device')
+    expect(() => parseDevice(bad)).toThrow('not a device')
   }
 })

@@ -105,6 +105,14 @@ test('the last value counts, and a list keeps its order', () => {
   })
 })
 
+function outcome(act: () => unknown): string {
+  try {
+    return typeof act()
+  } catch (error) {
+    return error instanceof KagoError ? error.code : String(error)
+  }
+}
+
 describe('whatever is typed', () => {
   const word = fc.oneof(
     fc.constantFrom(
@@ -126,11 +134,7 @@ describe('whatever is typed', () => {
   test('is read, or refused as an invalid argument', () => {
     fc.assert(
       fc.property(fc.array(word, { maxLength: 12 }), (argv) => {
-        try {
-          parse(...argv)
-        } catch (error) {
-          expect(error).toMatchObject({ code: 'invalid_argument' })
-        }
+        expect(outcome(() => parse(...argv))).toMatch(/^(object|invalid_argument)$/)
       }),
     )
   })
