@@ -84,7 +84,9 @@ function deleteLater({ memory, log }: ImageContext, chainId: Digest, remove: () 
   const deletion = memory.leases
     .removeUnlessHeld(chainId, remove)
     // The next start deletes trees that nothing records.
-    .catch((error: unknown) => void log.error({ err: error, chainId }, 'a layer could not be deleted'))
+    .catch((error: unknown) => {
+      log.error({ err: error, chainId }, 'a layer could not be deleted')
+    })
     .then(() => void memory.deletions.delete(deletion))
   memory.deletions.add(deletion)
 }

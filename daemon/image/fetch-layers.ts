@@ -25,7 +25,10 @@ export async function fetchLayers(
   const either = AbortSignal.any([signal, failed.signal])
   const say = throttled(report)
   const downloads = startDownloads(context, layers, source, { say, signal: either })
-  for (const download of downloads) download.catch((error: unknown) => void failed.abort(error))
+  for (const download of downloads)
+    download.catch((error: unknown) => {
+      failed.abort(error)
+    })
   try {
     await unpackLayers(
       layers.map((layer, index) => ({
@@ -38,11 +41,15 @@ export async function fetchLayers(
         snapshotter: context.snapshotter,
         childPath: context.unpackChildPath,
         signal: either,
-        onProgress: (index, bytes) => void say(layers[index], 'unpacking', bytes),
+        onProgress: (index, bytes) => {
+          say(layers[index], 'unpacking', bytes)
+        },
         // A tree can be there before the bytes it could be made of: they are fetched all the same, for save and push.
         onCommitted: (index) =>
           void downloads[index]?.then(
-            () => void say(layers[index], 'done'),
+            () => {
+              say(layers[index], 'done')
+            },
             () => {},
           ),
       },

@@ -42,15 +42,15 @@ export class LayerSteps {
   }
 
   /** Ends the steps that are open, as failed if an error is given, and waits until they are recorded. */
-  async settle(error?: unknown): Promise<void> {
+  async settle(failure?: unknown): Promise<void> {
     const open = [...this.#fetching.values(), ...this.#unpacking.values()]
     for (const { end } of open) {
-      if (error === undefined) end.resolve()
-      else end.reject(error)
+      if (failure === undefined) end.resolve()
+      else end.reject(failure)
     }
-    const results = await Promise.allSettled(open.map(({ recorded }) => recorded))
-    const failed = results.find((result) => result.status === 'rejected')
-    if (error === undefined && failed !== undefined) throw failed.reason
+    const ended = await Promise.allSettled(open.map(({ recorded }) => recorded))
+    const failed = ended.find((result) => result.status === 'rejected')
+    if (failure === undefined && failed !== undefined) throw failed.reason
   }
 
   #follow(layer: StackLayer, phase: LayerProgress['phase']): void {

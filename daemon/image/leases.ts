@@ -23,7 +23,7 @@ export function createLeases(): Leases {
       const held = [...new Set(keys)]
       // Counted first: a removal that has not begun finds them held, one that has is waited for.
       for (const key of held) holders.set(key, (holders.get(key) ?? 0) + 1)
-      await Promise.all(held.map((key) => removals.get(key)))
+      for (const key of held) while (removals.has(key)) await removals.get(key)
       return () => {
         for (const key of held.splice(0)) {
           const left = (holders.get(key) ?? 0) - 1
