@@ -2,7 +2,7 @@
 import { lookup } from 'node:dns'
 import type { LookupFunction } from 'node:net'
 import { createSecureContext } from 'node:tls'
-import { Agent, request } from 'undici'
+import type { Agent } from 'undici'
 import type { Descriptor } from '../../shared/oci/descriptor.ts'
 import type { Digest } from '../../shared/oci/digest.ts'
 import type { Reference, Repository } from '../../shared/reference.ts'
@@ -126,9 +126,11 @@ async function createAgent(
   timeouts: Timeouts,
 ): Promise<Agent> {
   const isTls = url.protocol === 'https:'
+  // Loaded with the first request to a registry: a daemon that only runs containers does without.
+  const undici = await import('undici')
   // One context for all connections: reading some hundred authorities takes its time.
   const ca = isTls && !route.isInsecure ? await trustedCertificates(certsDir, url.host) : undefined
-  return new Agent({
+  return new undici.Agent({
     headersTimeout: timeouts.headersMs,
     // Bodies are watched by readSteadily, which does not count the time that the reader takes.
     bodyTimeout: 0,
@@ -145,8 +147,9 @@ async function createAgent(
 }
 
 async function sendWith(agent: Agent, exchange: Request, timeouts: Timeouts): Promise<Response> {
-  const { statusCode, headers, body } = await request(exchange.url, {
-    dispatcher: agent,
+  const { statusCode, headers, body } = await agent.request({
+    origin: exchange.url.origin,
+    path: exchange.url.pathname + exchange.url.search,
     method: exchange.method,
     headers: { 'user-agent': 'kago', ...exchange.headers },
     headersTimeout: timeouts.headersMs,
