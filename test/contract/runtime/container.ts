@@ -68,6 +68,7 @@ export function openStage(name: string, shim: string): Stage {
   const runtime = createRuntimes({ runRoot: join(directory, 'run') }).get(name)
   const root = `kago-test-${process.pid}-${name}`
   const live = new Set<Started>()
+  const shims: Promise<void>[] = []
   let count = 0
 
   const spec = (options: Partial<RunOptions>, rest: Partial<SpecInput> = {}): RuntimeSpec =>
@@ -101,6 +102,7 @@ export function openStage(name: string, shim: string): Stage {
         runtime.startCommand({ id, bundle, pidFile, ...(consoleSocket && { consoleSocket }) }),
       made.process.terminal ? runtime.terminal : undefined,
     )
+    shims.push(task.exited)
     await task.running.catch((error: Error) => {
       throw runtime.explainFailure(bundle, error.message)
     })
@@ -123,6 +125,7 @@ export function openStage(name: string, shim: string): Stage {
         const exec = launch(shim, bundle, name, execPid, () =>
           runtime.execCommand({ id, bundle, processFile, pidFile: execPid }),
         )
+        shims.push(exec.exited)
         await exec.running.catch((error: Error) => {
           throw runtime.explainFailure(bundle, error.message)
         })
@@ -144,6 +147,7 @@ export function openStage(name: string, shim: string): Stage {
         await runtime.delete(container.id, { force: true }).catch(() => undefined)
         await container.ended.catch(() => undefined)
       }
+      await Promise.all(shims)
       await removeCgroup(readCgroupLayout(), `/${root}`)
       rmSync(directory, { recursive: true, force: true })
     },
@@ -151,6 +155,8 @@ export function openStage(name: string, shim: string): Stage {
 }
 
 interface Task {
+  /** The shim is gone. */
+  exited: Promise<void>
   running: Promise<void>
   ended: Promise<Ended>
 }
@@ -201,6 +207,7 @@ function launch(
   })
   ended.catch(() => undefined)
   return {
+    exited,
     ended,
     running: Promise.race([frames, exited.then(() => Promise.reject(new Error('the shim ended')))]),
   }
