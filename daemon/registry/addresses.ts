@@ -18,8 +18,8 @@ export function insecureHosts(entries: string[]): InsecureHosts {
   ranges.addSubnet('127.0.0.0', 8, 'ipv4')
   ranges.addAddress('::1', 'ipv6')
   for (const entry of entries) {
-    const [address = '', bits] = entry.split('/')
-    if (bits !== undefined) addRange(ranges, entry, address, Number(bits))
+    const slash = entry.indexOf('/')
+    if (slash !== -1) addRange(ranges, entry, entry.slice(0, slash), entry.slice(slash + 1))
     else hosts.add(entry.toLowerCase())
   }
   return {
@@ -36,17 +36,15 @@ export function insecureHosts(entries: string[]): InsecureHosts {
   }
 }
 
-function addRange(ranges: BlockList, entry: string, address: string, bits: number): void {
+function addRange(ranges: BlockList, entry: string, address: string, bits: string): void {
   const family = isIP(address)
-  if (family === 0 || !Number.isInteger(bits) || bits < 0 || bits > (family === 4 ? 32 : 128))
+  if (family === 0 || !/^\d{1,3}$/.test(bits) || Number(bits) > (family === 4 ? 32 : 128))
     throw new KagoError(
       'invalid_argument',
       `insecureRegistries: not an address range: ${JSON.stringify(entry)}`,
-      {
-        hint: 'write host, host:port, or a range as 10.0.0.0/8',
-      },
+      { hint: 'write host, host:port, or a range as 10.0.0.0/8' },
     )
-  ranges.addSubnet(address, bits, family === 4 ? 'ipv4' : 'ipv6')
+  ranges.addSubnet(address, Number(bits), family === 4 ? 'ipv4' : 'ipv6')
 }
 
 function defaultPort(url: URL): string {

@@ -38,14 +38,17 @@ function parseHeader(header: string): Challenge[] {
       take(separator)
       continue
     }
+    if (take(token68) !== undefined) {
+      take(separator)
+      continue
+    }
     while (position < header.length) {
       const start = position
       const name = take(token)
       take(blank)
       if (name === undefined || header[position] !== '=') {
-        // Either base64 or the next challenge's scheme.
+        // No parameter: the next challenge's scheme.
         position = start
-        if (challenge.parameters.size === 0 && take(token68) !== undefined) take(separator)
         break
       }
       position += 1
@@ -56,7 +59,6 @@ function parseHeader(header: string): Challenge[] {
       challenge.parameters.set(name.toLowerCase(), [...values, value])
       take(separator)
     }
-    if (take(separator) === '' && position < header.length && !isTokenAt(header, position)) break
   }
   return challenges
 
@@ -73,9 +75,4 @@ function parseHeader(header: string): Challenge[] {
     }
     return undefined
   }
-}
-
-function isTokenAt(header: string, position: number): boolean {
-  token.lastIndex = position
-  return token.test(header)
 }
