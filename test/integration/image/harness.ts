@@ -10,7 +10,7 @@ import { settleDeletions } from '../../../daemon/image/collect.ts'
 import { createImageMemory, type ImageContext } from '../../../daemon/image/context.ts'
 import { loadImages } from '../../../daemon/image/load.ts'
 import { imageUndos } from '../../../daemon/image/undos.ts'
-import { noFaults } from '../../../daemon/operation/faults.ts'
+import { type Faults, noFaults } from '../../../daemon/operation/faults.ts'
 import type { UndoTable } from '../../../daemon/operation/operation.ts'
 import type { RegistryClient } from '../../../daemon/registry/client.ts'
 import { overlaySnapshotter } from '../../../daemon/snapshot/overlay.ts'
@@ -42,7 +42,9 @@ const noRegistry = new Proxy({} as RegistryClient, {
   },
 })
 
-export function openTestStore(options: { registry?: RegistryClient; root?: string } = {}): TestStore {
+export function openTestStore(
+  options: { registry?: RegistryClient; root?: string; faults?: Faults } = {},
+): TestStore {
   const root = options.root ?? mkdtempSync(join(tmpdir(), 'kago-image-'))
   mkdirSync(join(root, 'layers'), { recursive: true })
   const database = openDatabase(join(root, 'kago.db'))
@@ -50,7 +52,7 @@ export function openTestStore(options: { registry?: RegistryClient; root?: strin
   const context: ImageContext = {
     journal: operationTable(database),
     undos,
-    faults: noFaults,
+    faults: options.faults ?? noFaults,
     log: createLog('silent'),
     images: imageTable(database),
     containers: containerTable(database),

@@ -1,5 +1,12 @@
 import { randomBytes } from 'node:crypto'
+import { buffer } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { settleDeletions } from '../../../daemon/image/collect.ts'
+import { findImage } from '../../../daemon/image/find.ts'
+import { removeImage } from '../../../daemon/image/remove.ts'
+import { saveImages } from '../../../daemon/image/save.ts'
+import { noFaults } from '../../../daemon/operation/faults.ts'
+import { KagoError } from '../../../shared/errors.ts'
 import { recoverImages } from '../../../daemon/image/recover.ts'
 import { ensureImage } from '../../../daemon/image/ensure.ts'
 import { inspectImage } from '../../../daemon/image/inspect.ts'
@@ -290,6 +297,81 @@ describe('a pull', () => {
     await pull(name('team/lost'))
     expect(asked('blobs')).toEqual([])
     expect(await store.leftovers()).toMatchObject({ layers: 2 })
+  })
+})
+
+describe('a pull that fails in a step', () => {
+  const steps = ['find the image', 'fetch the config', 'fetch layer', 'unpack layer', 'write the name']
+  const places = steps.flatMap((step) => (['before', 'after'] as const).map((when) => [when, step] as const))
+
+  it.each(places)('%s “%s” leaves nothing, and a second pull works', async (when, step) => {
+    const image = await push('team/failing')
+    let isArmed = true
+    const strike = (kind: string, at: string) => {
+      if (isArmed && kind === 'image.pull' && at.startsWith(step))
+        throw new KagoError('exhausted', 'asked for')
+    }
+    const faults = { ...noFaults, [when]: strike }
+    const failing = openTestStore({ registry: client, faults })
+    try {
+      await expect(pull(name('team/failing'), { to: failing })).rejects.toMatchObject({
+        message: 'asked for',
+      })
+      expect(failing.context.images.list()).toEqual([])
+      expect(failing.context.images.names()).toEqual([])
+      expect(await failing.leftovers()).toEqual({ blobs: 0, partials: 0, layers: 0, scratch: [] })
+      isArmed = false
+      const { pulled } = await pull(name('team/failing'), { to: failing })
+      expect(pulled.id).toBe(image.config.digest)
+    } finally {
+      await failing.close()
+    }
+  })
+
+  it('gives a name that moved back to the image that had it', async () => {
+    const before = await push('team/back')
+    let isArmed = false
+    const after = (_kind: string, step: string) => {
+      if (isArmed && step.startsWith('write the name')) throw new KagoError('exhausted', 'asked for')
+    }
+    const failing = openTestStore({ registry: client, faults: { ...noFaults, after } })
+    try {
+      await pull(name('team/back'), { to: failing })
+      await push('team/back')
+      isArmed = true
+      await expect(pull(name('team/back'), { to: failing })).rejects.toMatchObject({ message: 'asked for' })
+      expect(findImage(failing.context, name('team/back')).id).toBe(before.config.digest)
+      expect(await failing.leftovers()).toEqual({ blobs: 4, partials: 0, layers: 2, scratch: [] })
+    } finally {
+      await failing.close()
+    }
+  })
+})
+
+describe('removing an image while another that shares its layers is pulled', () => {
+  it('takes nothing from the other', async () => {
+    const shared = [{ 'etc/shared': 'one' }, { 'etc/also': 'two' }]
+    await push('team/leaving', { layers: [...shared, { leaving: 'x' }] })
+    const coming = await push('team/coming', { layers: [...shared, { coming: 'y' }] })
+    await pull(name('team/leaving'))
+    // At different moments of the pull.
+    for (const turns of [0, 5, 20, 60]) {
+      const pulling = pull(name('team/coming'))
+      for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate)
+      await removeImage(store.context, name('team/leaving'))
+      expect((await pulling).pulled.id).toBe(coming.config.digest)
+      await settleDeletions(store.context)
+      const { chainIds } = await ensureImage(
+        store.context,
+        { reference: name('team/coming'), pull: 'never' },
+        { report: () => {}, signal: never },
+      )
+      for (const chainId of chainIds) expect(await store.context.snapshotter.hasLayer(chainId)).toBe(true)
+      await buffer(await saveImages(store.context, [name('team/coming')]))
+      await removeImage(store.context, name('team/coming'))
+      expect(await store.leftovers()).toEqual({ blobs: 0, partials: 0, layers: 0, scratch: [] })
+      await pull(name('team/leaving'))
+    }
   })
 })
 
