@@ -10,7 +10,7 @@ import { mediaTypes } from '../../shared/oci/media-types.ts'
 import type { ArchiveFile, ArchiveIntake } from './archive-intake.ts'
 import type { ImageContext } from './context.ts'
 import { detectCompression } from './decompress.ts'
-import type { LoadedImage } from './load.ts'
+import type { LoadedImage } from './loaded-image.ts'
 
 const schema = Compile(
   Type.Array(

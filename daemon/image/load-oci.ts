@@ -10,7 +10,7 @@ import type { Report } from '../../shared/protocol/progress.ts'
 import { blobName } from './archive-intake.ts'
 import type { ImageContext } from './context.ts'
 import { readDocumentBytes, readIndexOrManifest } from './documents.ts'
-import type { LoadedImage } from './load.ts'
+import type { LoadedImage } from './loaded-image.ts'
 
 /** An index of indexes of indexes: more is nobody's honest work. */
 const maxDepth = 4

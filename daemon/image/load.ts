@@ -2,9 +2,6 @@
 import { addAbortSignal, type Readable } from 'node:stream'
 import { KagoError } from '../../shared/errors.ts'
 import { shortId } from '../../shared/id.ts'
-import type { Digest } from '../../shared/oci/digest.ts'
-import type { ImageConfig } from '../../shared/oci/image-config.ts'
-import type { Manifest } from '../../shared/oci/manifest.ts'
 import { formatPlatform, runsOn } from '../../shared/oci/platform.ts'
 import type { Report } from '../../shared/protocol/progress.ts'
 import { type Operation, operate } from '../operation/operation.ts'
@@ -14,20 +11,10 @@ import { collectBlobs } from './collect.ts'
 import type { ImageContext } from './context.ts'
 import { showName } from './layer-entry.ts'
 import type { JoinOptions } from './layer-work.ts'
+import type { LoadedImage } from './loaded-image.ts'
 import { parseDockerManifest, readDockerImage } from './load-docker.ts'
 import { findOciImages } from './load-oci.ts'
 import { familiarName, tryParseImageName } from './names.ts'
-
-/** An image of an archive. Its documents and layers are in content. */
-export interface LoadedImage {
-  manifest: Manifest
-  manifestDigest: Digest
-  config: ImageConfig
-  /** What its names stood for where it was saved: an index perhaps. */
-  targetDigest: Digest
-  /** As the archive has them. */
-  names: string[]
-}
 
 /**
  * Names in the archive are given to its images, as Docker does; when that takes one from another image, a notice says so.
