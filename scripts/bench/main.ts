@@ -113,7 +113,11 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`)
 }
 
-main().catch((error: unknown) => {
-  process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`)
-  process.exitCode = 1
-})
+main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`)
+    // A daemon whose start failed half way would keep this process: with it ends everything in the namespace.
+    process.exit(1)
+  },
+)

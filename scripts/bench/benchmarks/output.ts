@@ -1,5 +1,5 @@
 /** 200 MB of lines through `run`, `attach` and `logs`, into a file: how fast output travels, and whether all arrives. */
-import { rmSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, openSync, rmSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { runQuietly } from '../command.ts'
 import type { Engine } from '../engine.ts'
@@ -54,20 +54,26 @@ async function transfer({ meter, directory }: Bench, argv: readonly string[], st
   return result
 }
 
-/** The container waits for a line, which arrives with the attached stdin: nothing is written before. */
+/**
+ * The container waits for a line, which arrives with the attached stdin: nothing is written before. The pipe stays
+ * open to the end, because Docker stops showing the output when stdin ends.
+ */
 async function attachInRounds(bench: Bench, engines: readonly Engine[], result: Row): Promise<void> {
-  const go = join(bench.directory, 'go')
-  writeFileSync(go, 'go\n')
+  const pipe = join(bench.directory, 'stdin')
+  await runQuietly(['mkfifo', pipe])
+  const writer = openSync(pipe, 'r+')
   await inRounds(bench, engines, [result], async ({ verbs }, keep, round) => {
     if (verbs.attach === undefined) return
     const id = `bench-attach-${round}`
     await runQuietly(verbs.runDetached(id, ['sh', '-c', `read go; ${write}`], { stdin: true }))
     try {
-      keep(result, await transfer(bench, verbs.attach(id), go))
+      writeSync(writer, 'go\n')
+      keep(result, await transfer(bench, verbs.attach(id), pipe))
     } finally {
       await runQuietly(verbs.removeAll([id]))
     }
   })
+  closeSync(writer)
 }
 
 async function logsInRounds(bench: Bench, engines: readonly Engine[], result: Row): Promise<void> {

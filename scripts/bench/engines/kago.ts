@@ -1,7 +1,6 @@
 /** kago as built in dist, with a daemon of its own, and the same once more for each other runtime. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { runQuietly } from '../command.ts'
 import { dockerVerbs, type Engine, type Ground, startDaemon } from '../engine.ts'
 import { ask, isInstalled } from '../probe.ts'
 
@@ -33,11 +32,6 @@ export async function startKago({ directory }: Ground): Promise<Engine[]> {
     processes: { daemon: /kagod\.mjs/, shim: /^\S*kago-shim / },
     stop: isVariant ? async () => undefined : stop,
   })
-  const engines = [engine('kago', 'runc', false)]
-  for (const runtime of withCrun ? ['crun', 'unshare'] : ['unshare']) {
-    const variant = engine(runtime === 'crun' ? 'kago crun' : 'kago unshare', runtime, true)
-    await runQuietly(variant.verbs.runAndRemove(['true']))
-    engines.push(variant)
-  }
-  return engines
+  const engines = [engine('kago', 'runc', false), engine('kago unshare', 'unshare', true)]
+  return withCrun ? [...engines, engine('kago crun', 'crun', true)] : engines
 }
