@@ -1,7 +1,8 @@
 /** The lines of the start script that mount: the kernel's filesystems, what was asked for, what is hidden. */
 import { existsSync, statSync } from 'node:fs'
+import { KagoError } from '../../../shared/errors.ts'
 import type { LinuxDevice, Mount, RuntimeSpec } from '../../../shared/oci/runtime-spec.ts'
-import { quote } from './quote.ts'
+import { plainPath, quote } from './quote.ts'
 
 /** Where the kernel's own filesystems go; no image may have put a link there (CVE-2019-16884). */
 const base = ['/proc', '/dev', '/sys']
@@ -13,16 +14,24 @@ const links = {
   stderr: '/proc/self/fd/2',
 }
 
-/** The root, and everything below /dev and /sys that kago itself mounts. */
-export function baseMountLines(spec: RuntimeSpec): string[] {
+/** The root, everything below /dev and /sys that kago itself mounts, and its files in /etc. */
+export function baseMountLines(spec: RuntimeSpec, mount: string): string[] {
+  const etc = spec.mounts.filter(isEtcFile)
   return [
     `for path in ${base.map((path) => path.slice(1)).join(' ')}; do`,
     '  [ ! -L "$root/$path" ] || fail "the image has a link at /$path"',
     'done',
     'mkdir -p "$root/proc" "$root/dev" "$root/sys"',
+    ...etc.flatMap(({ destination }, index) => [
+      `inside ${quote(destination)}; file_at; at${index}=$at`,
+      'case $at in *[!A-Za-z0-9/._:=@%+-]*) fail "the image has an odd link at $at" ;; esac',
+    ]),
     '# a new root must be a mount, and what is changed of this one (ro, nodev) changes no other',
-    'mount -o bind "$root" "$root"',
-    ...spec.mounts.filter(isBase).flatMap(mountLines),
+    ...mountTable(mount, [
+      '$root $root none bind',
+      ...spec.mounts.filter(isBase).map(tableLine),
+      ...etc.map(({ source = '' }, index) => `${plainPath(source)} $at${index} none bind`),
+    ]),
   ]
 }
 
@@ -32,17 +41,34 @@ function isBase({ destination, type }: Mount): boolean {
   return isKernels && type !== 'bind' && type !== 'cgroup'
 }
 
-function mountLines({ destination, type = 'none', source = 'none', options = [] }: Mount): string[] {
-  const target = `"$root"${quote(destination)}`
-  const inDev = destination.startsWith('/dev/')
-  const flags = words(options)
+function isEtcFile({ destination, type }: Mount): boolean {
+  return type === 'bind' && ['/etc/hosts', '/etc/hostname', '/etc/resolv.conf'].includes(destination)
+}
+
+/** One call of util-linux's mount for all lines: it reads a table from a file only. */
+function mountTable(mount: string, lines: readonly string[]): string[] {
   return [
-    ...(inDev ? [`mkdir -p ${target}`] : []),
-    `mount -t ${quote(type)} ${flags === '' ? '' : `-o ${quote(flags)} `}${quote(source)} ${target}`,
+    `printf '%s 0 0\\n' \\\n${lines.map((line) => `  "${line}" \\\n`).join('')}  >"$bundle/fstab"`,
+    `${mount} --all --fstab "$bundle/fstab"`,
   ]
 }
 
-/** busybox's mount knows no word for strictatime, and here everything is private already. */
+function tableLine({ destination, type = 'none', source = 'none', options = [] }: Mount): string {
+  const made = destination.startsWith('/dev/') ? ['x-mount.mkdir'] : []
+  const flags = [...options.filter((option) => option !== '' && !/^r?private$/.test(option)), ...made]
+  return `${source} $root${plainPath(destination)} ${type} ${flags.map(plainOption).join(',') || 'defaults'}`
+}
+
+/** What a table and a shell's double quotes take as it is; all that kago writes itself is of that kind. */
+function plainOption(option: string): string {
+  if (/^[A-Za-z0-9_.:=/%-]+$/.test(option)) return option
+  throw new KagoError(
+    'not_supported',
+    `the unshare runtime cannot use the mount option ${JSON.stringify(option)}`,
+  )
+}
+
+/** For busybox's mount, which knows no word for strictatime; and here everything is private already. */
 function words(options: readonly string[]): string {
   return options
     .filter((option) => option !== '' && option !== 'strictatime' && !/^r?private$/.test(option))
@@ -73,10 +99,11 @@ function nodeLines({ path, type, major, minor, fileMode = 0o666, uid = 0, gid = 
   ]
 }
 
-/** Files in /etc, binds and tmpfs, one by one: each may lie in the one before. */
+/** Binds and tmpfs, one by one: each may lie in the one before. */
 export function askedMountLines(spec: RuntimeSpec): string[] {
   const asked = spec.mounts.filter(
-    (mount) => !isBase(mount) && !['proc', 'cgroup', 'cgroup2'].includes(mount.type ?? ''),
+    (mount) =>
+      !isBase(mount) && !isEtcFile(mount) && !['proc', 'cgroup', 'cgroup2'].includes(mount.type ?? ''),
   )
   return asked.flatMap((mount) => (mount.type === 'bind' ? bindLines(mount) : tmpfsLines(mount)))
 }
@@ -104,36 +131,25 @@ function tmpfsLines({ destination, type = 'tmpfs', source = 'tmpfs', options = [
 }
 
 /** Inside the process namespace: /proc, the cgroup mount of v2, what is hidden and what may only be read. */
-export function insideMountLines(spec: RuntimeSpec): string[] {
-  const late = spec.mounts.filter(({ type }) => type === 'proc' || type === 'cgroup')
-  const hidden = (spec.linux.maskedPaths ?? []).filter((path) => existsSync(path))
-  const readOnly = (spec.linux.readonlyPaths ?? []).filter((path) => existsSync(path))
-  return [
-    ...late.flatMap((mount) => lateMount(mount, spec)),
-    ...eachPath(readOnly, [
-      'mount -o bind "$root$path" "$root$path"',
-      'mount -o remount,bind,ro,nosuid,nodev,noexec none "$root$path"',
-    ]),
-    ...eachPath(
-      hidden.filter((path) => !isDirectory(path)),
-      ['mount -o bind "$root/dev/null" "$root$path"'],
+export function insideMountLines(spec: RuntimeSpec, mount: string): string[] {
+  const hidden = (spec.linux.maskedPaths ?? []).filter((path) => existsSync(path)).map(plainPath)
+  const readOnly = (spec.linux.readonlyPaths ?? []).filter((path) => existsSync(path)).map(plainPath)
+  return mountTable(mount, [
+    ...spec.mounts.flatMap((each) => lateMount(each, spec)),
+    ...readOnly.map((path) => `$root${path} $root${path} none bind,ro,nosuid,nodev,noexec`),
+    ...hidden.map((path) =>
+      isDirectory(path)
+        ? `tmpfs $root${path} tmpfs ro,nosuid,nodev,noexec,size=4k`
+        : `$root/dev/null $root${path} none bind`,
     ),
-    ...eachPath(hidden.filter(isDirectory), [
-      'mount -t tmpfs -o ro,nosuid,nodev,noexec,size=4k tmpfs "$root$path"',
-    ]),
-  ]
-}
-
-function eachPath(paths: readonly string[], body: readonly string[]): string[] {
-  if (paths.length === 0) return []
-  return [`for path in ${paths.map(quote).join(' ')}; do`, ...body.map((line) => `  ${line}`), 'done']
+  ])
 }
 
 /** v1 without a cgroup namespace: the container sees no cgroup files, as it could tell nothing of use from them. */
 function lateMount(mount: Mount, spec: RuntimeSpec): string[] {
-  if (mount.type === 'proc') return mountLines(mount)
+  if (mount.type === 'proc') return [tableLine(mount)]
   const hasNamespace = spec.linux.namespaces.some(({ type }) => type === 'cgroup')
-  return hasNamespace ? mountLines({ ...mount, type: 'cgroup2' }) : []
+  return mount.type === 'cgroup' && hasNamespace ? [tableLine({ ...mount, type: 'cgroup2' })] : []
 }
 
 /** This kernel's /proc and /sys are also the container's. */

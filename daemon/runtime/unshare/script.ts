@@ -24,6 +24,7 @@ export interface ScriptHost {
    */
   busybox: string
   /** Absolute paths of util-linux's: busybox has lesser ones of the same names. */
+  mount: string
   unshare: string
   nsenter: string
   setpriv: string
@@ -73,7 +74,7 @@ export function startScript(input: ScriptInput): string {
     '',
     '# ── the filesystem, seen by this and the shim alone',
     insideFunction,
-    ...baseMountLines(spec),
+    ...baseMountLines(spec, host.mount),
     ...deviceLines(spec),
     ...askedMountLines(spec),
     ...rootOptions(input),
@@ -253,7 +254,7 @@ function insideLines(input: ScriptInput, process: Process): string[] {
     '(',
     '  exec 4<&- 5>&-',
     ...(process.oomScoreAdj === undefined ? [] : [`  echo ${process.oomScoreAdj} >/proc/self/oom_score_adj`]),
-    ...insideMountLines(spec).map((line) => `  ${line}`),
+    ...insideMountLines(spec, host.mount).map((line) => `  ${line}`),
     `  exec ${enterCommand(input, process)} ${host.busybox} sh /proc/self/fd/9`,
     ') <&3 3<&- &',
     'child=$!',

@@ -92,7 +92,6 @@ export function createUnshareRuntime({ root }: { root: string }): Runtime {
         '--ipc',
         ...(network !== undefined && network.path === undefined ? ['--net'] : []),
         'busybox',
-        'busybox',
         'sh',
         join(bundle, 'start.sh'),
         pidFile,
@@ -126,7 +125,6 @@ export function createUnshareRuntime({ root }: { root: string }): Runtime {
       return [
         ...cleanEnvironment,
         ...execEntry({ pid, shimPid }),
-        'busybox',
         'busybox',
         'sh',
         join(bundle, `${scriptName(processFile)}.sh`),
@@ -226,6 +224,7 @@ async function scriptHost(): Promise<ScriptHost> {
   cachedHost = {
     layout: readCgroupLayout(),
     busybox: program,
+    mount: utilLinux('mount'),
     unshare: utilLinux('unshare'),
     nsenter: utilLinux('nsenter'),
     setpriv: utilLinux('setpriv'),
