@@ -3,9 +3,16 @@ import { lookup } from 'node:dns'
 import type { LookupFunction } from 'node:net'
 import { createSecureContext } from 'node:tls'
 import type { Agent } from 'undici'
+import { KagoError } from '../../shared/errors.ts'
 import type { Descriptor } from '../../shared/oci/descriptor.ts'
 import type { Digest } from '../../shared/oci/digest.ts'
-import type { Reference, Repository } from '../../shared/reference.ts'
+import {
+  apiHost,
+  defaultRegistry,
+  parseReference,
+  type Reference,
+  type Repository,
+} from '../../shared/reference.ts'
 import { insecureHosts, isReachable } from './addresses.ts'
 import { createAuthenticator } from './auth.ts'
 import { hasOwnCertificates, trustedCertificates } from './certificates.ts'
@@ -87,9 +94,20 @@ export function createRegistryClient(config: RegistryConfig, log: RegistryLog = 
       await fetchDocument(context, repository, descriptor, options),
     fetchBlob: (repository, blob, options = {}) => streamBlob(context, repository, blob, options),
     checkLogin: async (registry, credentials, options = {}) =>
-      await checkLogin(context, registry, credentials, options.signal),
+      await checkLogin(context, registryOf(registry), credentials, options.signal),
     close,
   }
+}
+
+/** A registry as a person names it at login, by any of its names. @throws invalid_argument */
+function registryOf(text: string): string {
+  if (text === apiHost(defaultRegistry)) return defaultRegistry
+  const { registry, repository } = parseReference(`${text}/login`)
+  // What was no host has become part of the repository.
+  if (repository === 'login' || repository === 'library/login') return registry
+  throw new KagoError('invalid_argument', `not a registry: ${JSON.stringify(text.slice(0, 100))}`, {
+    hint: 'a registry is a host, with or without a port: ghcr.io',
+  })
 }
 
 /** Connections are shared by all who need the same kind of trust, and kept for the next request. */

@@ -10,7 +10,13 @@ export type FaultKind =
   | { kind: 'stall'; after: number }
   /** So many bytes at a time, with a pause between. */
   | { kind: 'drip'; bytes: number; everyMs: number }
-  | { kind: 'status'; status: number; retryAfter?: string; body?: string }
+  | {
+      kind: 'status'
+      status: number
+      retryAfter?: string
+      body?: string
+      headers?: Record<string, string>
+    }
   /** Content-Length is so many bytes off; the connection ends after the true ones. */
   | { kind: 'length'; by: number }
   /** More bytes than there are, chunked. */

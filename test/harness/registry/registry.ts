@@ -8,7 +8,7 @@ import { readFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import { createFaults, type Faults } from './faults.ts'
-import { answer, type Reply } from './reply.ts'
+import { answer, type Reply, writeReply } from './reply.ts'
 import { type RecordedRequest, serve, type TestServer } from './server.ts'
 import { startStorage, type Storage } from './storage.ts'
 import { type Grant, makeCertificate, service, signToken, testSigner } from './token.ts'
@@ -22,6 +22,8 @@ export interface RegistryOptions {
   isPrivate?: boolean
   /** The front speaks TLS, with a certificate that nobody knows: `ca`. */
   tls?: boolean
+  /** More names in that certificate: `DNS:registry.example`. */
+  tlsNames?: string[]
   tokenLifetimeSeconds?: number
   /** Leaves `expires_in` out of the token answers, and calls the token `access_token`. */
   isTerse?: boolean
@@ -52,7 +54,7 @@ export interface TestRegistry {
 export async function startRegistry(options: RegistryOptions = {}): Promise<TestRegistry> {
   const { auth = 'token', redirectBlobs = true } = options
   const signer = testSigner()
-  const tls = options.tls === true ? makeCertificate() : undefined
+  const tls = options.tls === true ? makeCertificate(options.tlsNames) : undefined
   const faults = createFaults()
   const requests: RecordedRequest[] = []
   const credentials = { username: 'kago', password: 'canary-pa55/word:ü' }
@@ -200,7 +202,7 @@ async function serveFront(
       { errors: [{ code: 'UNAUTHORIZED', message: 'authentication required' }] },
       challenge,
     )
-    await answer(state.faults, subject, request, response, refusal)
+    await writeReply(request, response, refusal, undefined)
     return
   }
   const isBlob = subject === 'blob'
@@ -219,6 +221,11 @@ async function serveFront(
   })
   const body = Buffer.from(await upstream.arrayBuffer())
   const headers = keptHeaders(state, upstream.headers, places.realm)
+  if (upstream.status === 401) {
+    // A challenge is not the answer that a fault is meant for.
+    await writeReply(request, response, { status: 401, headers, body }, undefined)
+    return
+  }
   if (isBlob && upstream.status === 200) {
     await serveBlobFront(state, storage, request, response, places.blobs)
     return

@@ -66,6 +66,7 @@ function faulty(reply: Reply, fault: Fault | undefined): Reply {
         status: fault.status,
         headers: {
           'content-type': 'application/json',
+          ...fault.headers,
           ...(fault.retryAfter !== undefined && { 'retry-after': fault.retryAfter }),
         },
         body: Buffer.from(

@@ -20,7 +20,7 @@ export interface RecordedRequest {
   /** Of requests with one, as those for tokens by POST. */
   body: string
   /** Once it is answered. */
-  status: number | undefined
+  readonly status: number | undefined
 }
 
 export interface TestServer {
@@ -47,20 +47,16 @@ export async function serve(
     const { method = 'GET', url = '/', headers } = request
     const { authorization, range } = headers
     const record: RecordedRequest = {
-      server: name,
-      method,
-      url,
-      authorization,
-      range,
-      body: '',
-      status: undefined,
+      ...{ server: name, method, url, authorization, range, body: '' },
+      get status() {
+        return response.headersSent ? response.statusCode : undefined
+      },
     }
     requests.push(record)
     try {
       for await (const chunk of request) chunks.push(Buffer.from(chunk))
       record.body = Buffer.concat(chunks).toString()
       await handle(request, response, record.body)
-      record.status = response.statusCode
     } catch (error) {
       if (response.destroyed) return
       if (!response.headersSent) response.writeHead(500)
