@@ -1,6 +1,5 @@
 /** Docker Hub and every other OCI registry, for those who pull. The only file that knows undici. */
 import { lookup } from 'node:dns'
-import type { LookupFunction } from 'node:net'
 import { createSecureContext } from 'node:tls'
 import type { Agent } from 'undici'
 import { KagoError } from '../../shared/errors.ts'
@@ -13,13 +12,13 @@ import {
   type Reference,
   type Repository,
 } from '../../shared/reference.ts'
-import { insecureHosts, isReachable } from './addresses.ts'
+import { insecureHosts } from './addresses.ts'
 import { createAuthenticator } from './auth.ts'
 import { hasOwnCertificates, trustedCertificates } from './certificates.ts'
 import type { RegistryContext } from './context.ts'
 import type { Credentials } from './credentials.ts'
-import { forbiddenAddress } from './network-failure.ts'
 import { type FetchBlobOptions, streamBlob } from './fetch.ts'
+import { foreignLookup } from './foreign-lookup.ts'
 import { checkLogin, type LoginResult } from './login.ts'
 import { registryMirrors } from './mirrors.ts'
 import {
@@ -159,7 +158,7 @@ async function createAgent(
       timeout: timeouts.connectMs,
       ...(isTls && route.isInsecure && { rejectUnauthorized: false }),
       ...(ca && { secureContext: createSecureContext({ ca }) }),
-      ...(route.isForeign && { lookup: lookupForeign }),
+      ...(route.isForeign && { lookup: foreignLookup(lookup) }),
     },
   })
 }
@@ -194,20 +193,4 @@ async function sendWith(agent: Agent, exchange: Request, timeouts: Timeouts): Pr
       if (!body.readableEnded) body.destroy()
     },
   }
-}
-
-/** Resolves a name that somebody else chose, without the addresses that he may not send us to. */
-const lookupForeign: LookupFunction = (hostname, options, callback) => {
-  lookup(hostname, { ...options, all: true }, (error, addresses) => {
-    if (error !== null) {
-      callback(error, [])
-      return
-    }
-    const reachable = addresses.filter(({ address }) => isReachable(address, false))
-    const [first] = reachable
-    if (first === undefined)
-      callback(Object.assign(new Error('no allowed address'), { code: forbiddenAddress }), [])
-    else if (options.all === true) callback(null, reachable)
-    else callback(null, first.address, first.family)
-  })
 }

@@ -42,7 +42,7 @@ function parseRefusal(body: string): { codes: string[]; text: string } {
   const texts: string[] = []
   for (const error of errors) {
     if (typeof error !== 'object' || error === null) continue
-    if ('code' in error && typeof error.code === 'string') codes.push(error.code.slice(0, 100))
+    if ('code' in error && typeof error.code === 'string') codes.push(printable(error.code, 100))
     // `details` and `error_description` are what token servers write.
     const text = ['message', 'details', 'error_description', 'error'].map((key) => Reflect.get(error, key))
     const first: unknown = text.find((candidate) => typeof candidate === 'string' && candidate !== '')

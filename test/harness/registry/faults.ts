@@ -34,7 +34,7 @@ export type FaultKind =
   /** These headers are set, or taken away by undefined. */
   | { kind: 'headers'; headers: Record<string, string | undefined> }
   /** The answer's body is another. */
-  | { kind: 'body'; body: string | Buffer }
+  | { kind: 'body'; body: string | Buffer; headers?: Record<string, string> }
   /** Only for redirects: where to. */
   | { kind: 'location'; location: string }
   /** Only for redirects: a signature that is no longer good. */

@@ -87,7 +87,7 @@ function faulty(reply: Reply, fault: Fault | undefined): Reply {
         body: fault.isLie === true ? reply.body : gzipSync(reply.body),
       }
     case 'body':
-      return { ...reply, body: Buffer.from(fault.body) }
+      return { ...reply, headers: { ...reply.headers, ...fault.headers }, body: asBuffer(fault.body) }
     case 'headers': {
       const headers = { ...reply.headers, ...fault.headers }
       return {
@@ -121,4 +121,8 @@ async function write(response: ServerResponse, bytes: Buffer): Promise<void> {
       resolve()
     })
   })
+}
+
+function asBuffer(body: string | Buffer): Buffer {
+  return typeof body === 'string' ? Buffer.from(body) : body
 }

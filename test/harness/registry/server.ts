@@ -47,7 +47,12 @@ export async function serve(
     const { method = 'GET', url = '/', headers } = request
     const { authorization, range } = headers
     const record: RecordedRequest = {
-      ...{ server: name, method, url, authorization, range, body: '' },
+      server: name,
+      method,
+      url,
+      authorization,
+      range,
+      body: '',
       get status() {
         return response.headersSent ? response.statusCode : undefined
       },
