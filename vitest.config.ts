@@ -6,6 +6,8 @@ const kinds = ['contract', 'integration', 'hostile', 'protocol', 'e2e', 'crash']
 export default defineConfig({
   test: {
     passWithNoTests: true,
+    // One line per file is enough; a test that takes longer is worth a line of its own.
+    slowTestThreshold: 10_000,
     projects: [
       {
         test: {

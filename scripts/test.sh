@@ -25,6 +25,7 @@ done
 . scripts/common.sh
 need_root 'the test suite (mounts, namespaces, cgroups)'
 . scripts/node.sh
+if ! [ -t 1 ]; then export NO_COLOR=1; fi
 passed=0 failed=0
 results=$kago_root/.cache/test
 mkdir -p "$results" "$kago_logs"
@@ -47,7 +48,7 @@ check() {
   else
     failed=$((failed + 1))
     printf 'FAILED  %s (%ss)\n' "$name" $((SECONDS - started))
-    tail -n 30 "$log" | sed 's/^/        /'
+    tail -n 30 "$log" | cut -c 1-200 | sed 's/^/        /'
   fi
 }
 
@@ -57,7 +58,7 @@ need_packages runc iproute2 nftables util-linux busybox-static gcc g++ libc6-dev
 check build node scripts/build.ts
 if wants static; then
   check types tsc --noEmit
-  check lint oxlint --type-aware --deny-warnings
+  check lint oxlint --deny-warnings --format=unix
   check format biome format .
   check 'dead code' knip
   check 'import direction' node scripts/check-imports.ts
@@ -73,7 +74,8 @@ done
 if [ ${#projects[@]} -gt 0 ]; then
   rm -f "$results/vitest.json"
   status=0
-  vitest run --passWithNoTests --reporter=default --reporter=json --outputFile.json="$results/vitest.json" \
+  # A run that hangs must end, and count as failed, before anybody gives up on it.
+  timeout --kill-after=30 1800 vitest run --passWithNoTests --reporter=default --reporter=json --outputFile.json="$results/vitest.json" \
     "${projects[@]}" ${words[@]+"${words[@]}"} </dev/null || status=$?
   read -r more_passed more_failed < <(node scripts/count-tests.ts "$results/vitest.json" "$status")
   passed=$((passed + more_passed)) failed=$((failed + more_failed))
