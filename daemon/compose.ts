@@ -7,18 +7,20 @@ import type { Config } from './config.ts'
 import { allCleanedUp } from './container/clean-up.ts'
 import type { ContainerContext } from './container/context.ts'
 import { createLocks } from './container/locks.ts'
+import { releaseTasks } from './container/on-exit.ts'
 import { restoreContainers } from './container/restore.ts'
 import { containerUndos } from './container/undos.ts'
 import { openContentStore } from './content/store.ts'
 import { createEventBus } from './events/bus.ts'
 import { readHostFacts } from './host/features.ts'
+import { settleDeletions } from './image/collect.ts'
 import { createImageMemory, type ImageContext } from './image/context.ts'
 import { loadEmbedded } from './image/embedded.ts'
 import { recoverImages } from './image/recover.ts'
 import { imageUndos } from './image/undos.ts'
 import { takeRoots } from './instance.ts'
 import type { OperationContext, UndoTable } from './operation/operation.ts'
-import { parseFaults } from './operation/faults.ts'
+import { faultsFromFile } from './operation/faults.ts'
 import { recoverOperations } from './operation/recover.ts'
 import { resolvePaths } from './paths.ts'
 import { createRegistryClient } from './registry/client.ts'
@@ -50,7 +52,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
   const operations: OperationContext = {
     journal: operationTable(database),
     undos,
-    faults: parseFaults(process.env['KAGO_FAULT']),
+    faults: faultsFromFile(process.env['KAGO_FAULT_FILE']),
     log,
   }
   const containers = containerTable(database)
@@ -104,7 +106,8 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       log.info({}, 'ending; containers go on')
       await app.close()
       await allCleanedUp(context)
-      for (const { shim } of context.tasks.values()) shim.close()
+      releaseTasks(context)
+      await settleDeletions(image)
       await image.registry.close()
       database.close()
       instance.release()

@@ -105,6 +105,12 @@ function insertRecord(
   context: ContainerContext,
   { id, name, record }: { id: string; name: string | undefined; record: ContainerRecord },
 ): Container {
+  // An rmi may have run since the image was found; from the insertion on, the record holds its layers.
+  if (context.image.images.find(record.image.id) === undefined) {
+    throw new KagoError('not_found', `image ${record.image.reference} was removed meanwhile`, {
+      hint: `pull it again: kago pull ${record.image.reference}`,
+    })
+  }
   // A container that is removed at its end need not outlive a power cut.
   const durability = record.options.autoRemove ? 'quick' : 'durable'
   for (let attempt = 0; attempt < 12; attempt++) {

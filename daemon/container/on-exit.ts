@@ -12,14 +12,26 @@ import { readContainer } from './record.ts'
 
 /** Waits for the end of a task that runs; its `ended` settles once the end is recorded. */
 export function watchTask(context: ContainerContext, id: string, shim: ShimConnection): void {
+  // A daemon that ends lets go of its tasks first: that their connections close then is not their end.
+  const isOurs = () => context.tasks.get(id)?.shim === shim
   const ended = shim.exited.then(
-    (exit) => recordExit(context, id, exit),
+    (exit) => {
+      if (isOurs()) recordExit(context, id, exit)
+    },
     (error: unknown) => {
+      if (!isOurs()) return
       context.log.warn({ err: error, container: id }, 'the shim is gone, and with it the exit status')
       recordExit(context, id, undefined)
     },
   )
   context.tasks.set(id, { shim, ended })
+}
+
+/** Lets go of all tasks; they go on without the daemon. */
+export function releaseTasks({ tasks }: ContainerContext): void {
+  const released = [...tasks.values()]
+  tasks.clear()
+  for (const { shim } of released) shim.close()
 }
 
 /**

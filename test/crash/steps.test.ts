@@ -1,14 +1,21 @@
 /** Every step of every container verb, with the daemon killed before and after it, or the step failing. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { OperationDetails, OperationSummary } from '../../shared/protocol/operations.ts'
 import { eventually, type Kagod, leftovers, startKagod } from '../harness/kagod.ts'
 
 let kagod: Kagod
+const directory = mkdtempSync(join(tmpdir(), 'kago-faults-'))
+const plan = join(directory, 'plan')
 beforeAll(async () => {
-  kagod = await startKagod()
+  writeFileSync(plan, '')
+  kagod = await startKagod({}, { environment: { KAGO_FAULT_FILE: plan } })
 })
 afterAll(async () => {
   await kagod.dispose()
+  rmSync(directory, { recursive: true })
 })
 
 const image = 'localhost/busybox'
@@ -70,12 +77,13 @@ describe.for(Object.keys(verbs))('%s', (kind) => {
       ]) {
         const fault = `${kind}/${step}/${when}/${what}`
         await verbs[kind]?.prepare?.()
-        await kagod.stop()
-        await kagod.start({ KAGO_FAULT: fault })
+        writeFileSync(plan, fault)
         await verbs[kind]?.act().catch(() => undefined)
-        if (what === 'crash') await kagod.ended()
-        await kagod.stop()
-        await kagod.start()
+        writeFileSync(plan, '')
+        if (what === 'crash') {
+          await kagod.ended()
+          await kagod.start()
+        }
 
         const left = await kagod.list()
         expect(left.length, fault).toBeLessThanOrEqual(1)

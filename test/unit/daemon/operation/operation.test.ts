@@ -1,6 +1,9 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { KagoError } from '../../../../shared/errors.ts'
-import { parseFaults } from '../../../../daemon/operation/faults.ts'
+import { faultsFromFile, noFaults, parsePlan } from '../../../../daemon/operation/faults.ts'
 import { operate, type OperationContext, type UndoTable } from '../../../../daemon/operation/operation.ts'
 import { recoverOperations } from '../../../../daemon/operation/recover.ts'
 import { type Database, openDatabase } from '../../../../daemon/state/database.ts'
@@ -18,7 +21,7 @@ beforeEach(() => {
   context = {
     journal: operationTable(database),
     undos,
-    faults: parseFaults(undefined),
+    faults: noFaults,
     log: createLog('silent'),
   }
 })
@@ -135,7 +138,9 @@ test('a cancelled operation stops at its next step and is undone', async () => {
 })
 
 test.for(['before', 'after'])('a fault %s a step fails the operation and undoes it', async (when) => {
-  const faulty = { ...context, faults: parseFaults(`test.verb/one/${when}/ENOSPC`) }
+  const plan = join(mkdtempSync(join(tmpdir(), 'kago-fault-')), 'plan')
+  writeFileSync(plan, `test.verb/one/${when}/ENOSPC`)
+  const faulty = { ...context, faults: faultsFromFile(plan) }
   let isDone = false
   await expect(
     operate(faulty, { kind: 'test.verb', target: 'web' }, (operation) =>
@@ -144,12 +149,14 @@ test.for(['before', 'after'])('a fault %s a step fails the operation and undoes 
       }),
     ),
   ).rejects.toMatchObject({ code: 'exhausted' })
+  rmSync(dirname(plan), { recursive: true })
   expect(isDone).toBe(when === 'after')
   expect(undone).toEqual([[1]])
 })
 
 test('a fault plan that is not one is refused', () => {
-  expect(() => parseFaults('nonsense')).toThrow('not a fault')
+  expect(() => parsePlan('nonsense')).toThrow('not a fault')
+  expect(parsePlan('\n')).toBeUndefined()
 })
 
 test('the journal forgets all but the newest operations', async () => {
