@@ -75,7 +75,8 @@ if [ ${#projects[@]} -gt 0 ]; then
   rm -f "$results/vitest.json"
   status=0
   # A run that hangs must end, and count as failed, before anybody gives up on it.
-  timeout --kill-after=30 1800 vitest run --passWithNoTests --reporter=default --reporter=json --outputFile.json="$results/vitest.json" \
+  timeout --foreground --kill-after=30 1500 vitest run --passWithNoTests \
+    --reporter=default --reporter=json --outputFile.json="$results/vitest.json" \
     "${projects[@]}" ${words[@]+"${words[@]}"} </dev/null || status=$?
   read -r more_passed more_failed < <(node scripts/count-tests.ts "$results/vitest.json" "$status")
   passed=$((passed + more_passed)) failed=$((failed + more_failed))
