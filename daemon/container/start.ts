@@ -54,7 +54,7 @@ export async function startSteps(
   const { id, name } = container
   const { containers, paths } = context
   await cleanedUp(context, id)
-  const hasRunBefore = container.startedAt !== null
+  const failure = container.startedAt === null ? 'start-failed' : 'restart-failed'
   containers.updateTask(id, { state: nextState(name, container.state, 'start'), error: null }, 'quick')
 
   try {
@@ -77,7 +77,7 @@ export async function startSteps(
       {
         by: `kago-shim, ${runtime.name}`,
         shell: `cd ${bundle} && ${quoteWords(shimCommand(launch))}`,
-        undo: ['container.end-task', id],
+        undo: ['container.end-task', id, failure],
       },
       async () => {
         const launched = await launchShim(launch)
@@ -106,7 +106,7 @@ export async function startSteps(
     const error = toKagoError(thrown)
     const now = containers.find(id)
     if (now !== undefined && isAlive(now.state)) {
-      const state = nextState(name, 'starting', hasRunBefore ? 'restart-failed' : 'start-failed')
+      const state = nextState(name, 'starting', failure)
       containers.updateTask(
         id,
         { state, pid: null, pidStart: null, error: error.message, ...exitOf(error) },

@@ -5,7 +5,11 @@ import type { State } from '../../shared/protocol/containers.ts'
 import { connectShim } from '../shim/client.ts'
 import type { ContainerContext } from './context.ts'
 import { deleteFiles } from './delete-files.ts'
+import { isAlive, nextState } from './lifecycle.ts'
 import { readContainer } from './record.ts'
+
+/** Whether the container had run before the start that is undone. */
+type StartFailure = 'start-failed' | 'restart-failed'
 
 type ContainerUndo = (id: string, ...more: never[]) => Promise<void>
 
@@ -14,14 +18,14 @@ export function containerUndos(context: ContainerContext): [string, ContainerUnd
     ['container.delete-files', (id) => deleteFiles(context, id)],
     ['container.forget', async (id) => context.containers.remove(id, 'quick')],
     ['container.delete-bundle', (id) => rm(context.paths.bundle(id), { recursive: true, force: true })],
-    ['container.end-task', (id) => endTask(context, id)],
+    ['container.end-task', (id, event: StartFailure) => endTask(context, id, event)],
     ['container.thaw', (id) => thaw(context, id)],
     ['container.still-runs', async (id, state: State) => stillRuns(context, id, state)],
   ]
 }
 
 /** Kills what may have come up, and has the runtime forget it. */
-async function endTask(context: ContainerContext, id: string): Promise<void> {
+async function endTask(context: ContainerContext, id: string, event: StartFailure): Promise<void> {
   const live = context.tasks.get(id)
   if (live !== undefined) {
     await live.shim.signal('KILL')
@@ -32,6 +36,14 @@ async function endTask(context: ContainerContext, id: string): Promise<void> {
   const row = context.containers.find(id)
   if (row === undefined) return
   await context.runtimes.get(readContainer(row).record.runtime).delete(id, { force: true })
+  if (!isAlive(row.state)) return
+  // The start may have been recorded already; taken back, it never was.
+  const state = nextState(row.name, 'starting', event)
+  context.containers.updateTask(
+    id,
+    { state, pid: null, pidStart: null, error: 'its start was undone' },
+    'quick',
+  )
 }
 
 async function killByShim(socketPath: string): Promise<void> {
