@@ -18,7 +18,7 @@ import { podmanIsInstalled, startPodman } from './engines/podman.ts'
 import { startRunc } from './engines/runc.ts'
 import { prepareGround } from './ground.ts'
 import type { Benchmark, Row } from './measure.ts'
-import { report, verdicts } from './report.ts'
+import { figures, report, verdicts } from './report.ts'
 
 /** Memory first: a daemon that has worked hard is not the one that has just started. */
 const benchmarks: readonly Benchmark[] = [memory, cliStart, runRm, lifecycle, fifty, output, ps]
@@ -51,7 +51,9 @@ async function main(): Promise<void> {
     const rows: Row[] = []
     for (const { name, about, run } of wanted) {
       say(`==> ${name}: ${about}`)
-      rows.push(...(await run({ engines, rounds, meter: openCpuMeter(), directory })))
+      const measured = await run({ engines, rounds, meter: openCpuMeter(), directory })
+      say(figures(measured, engines))
+      rows.push(...measured)
     }
     const text = `${introduction(engines, rounds)}\n\n${report(rows, engines)}\n`
     say(`\n${text}`)

@@ -90,7 +90,7 @@ export async function inRounds(
   }
 }
 
-/** Notes a failure in every row that has no sample of the engine yet, or else in the last. */
+/** A failure spoils every row that the work was for: what was measured before it is shown, with a mark. */
 export async function attempt(
   engine: Engine,
   rows: readonly Row[],
@@ -100,8 +100,7 @@ export async function attempt(
     await work()
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    const empty = rows.filter(({ wall }) => !wall.has(engine.name))
-    for (const row of empty.length > 0 ? empty : rows.slice(-1)) row.failures.set(engine.name, reason)
+    for (const row of rows) row.failures.set(engine.name, reason)
   }
 }
 

@@ -16,29 +16,37 @@ export interface Verdict {
   target: string
   wanted: number
   measured: number
+  /** For a ratio of times: that of CPU, which a busy machine changes less. */
+  inCpu?: number
   unit: string
   isMet: boolean
 }
 
+/** Figures, targets and failures. */
 export function report(rows: readonly Row[], engines: readonly Engine[]): string {
-  const names = engines.map(({ name }) => name)
   return [
-    ...table(
-      ['', ...names.map((name) => titles[name])],
-      rows.map((row) => [row.name, ...names.map((name) => cell(row, name))]),
-    ),
+    figures(rows, engines),
     '',
     ...table(
-      ['target', 'wanted', 'measured', ''],
-      verdicts(rows).map(({ target, wanted, measured, unit, isMet }) => [
+      ['target', 'wanted', 'measured', 'in CPU', ''],
+      verdicts(rows).map(({ target, wanted, measured, inCpu, unit, isMet }) => [
         target,
         `≤ ${wanted}${unit}`,
         `${figure(measured)}${unit}`,
+        inCpu === undefined ? '' : `${figure(inCpu)}${unit}`,
         isMet ? 'met' : '**missed**',
       ]),
     ),
     ...failures(rows).map((line) => `\n${line}`),
   ].join('\n')
+}
+
+export function figures(rows: readonly Row[], engines: readonly Engine[]): string {
+  const names = engines.map(({ name }) => name)
+  return table(
+    ['', ...names.map((name) => titles[name])],
+    rows.map((row) => [row.name, ...names.map((name) => cell(row, name))]),
+  ).join('\n')
 }
 
 /** Of every target whose two sides were measured. */
@@ -48,11 +56,13 @@ export function verdicts(rows: readonly Row[]): Verdict[] {
       const measured = compare(row, target, rows)
       if (measured === undefined) return []
       const isRatio = target.against !== undefined
+      const inCpu = isRatio && target.of === 'wall' ? compare(row, { ...target, of: 'cpu' }, rows) : undefined
       return [
         {
           target: describe(row, target),
           wanted: target.most,
           measured,
+          ...(inCpu !== undefined && { inCpu }),
           unit: isRatio ? ' ×' : ` ${row.unit}`,
           isMet: measured <= target.most,
         },
@@ -76,13 +86,15 @@ function describe(row: Row, { engine, of, against, againstRow }: Target): string
   return `${row.name}${measure}: ${titles[engine]}${other === undefined ? '' : ` ÷ ${other}`}`
 }
 
-/** `123 ±4 (45)`: median and spread of the time, median CPU. */
+/** `123 ±4 (45)`: median and spread of the time, median CPU. A `!` says that the engine has failed in between. */
 function cell(row: Row, name: EngineName): string {
   const values = row.wall.get(name)
-  if (values === undefined || row.failures.has(name)) return row.failures.has(name) ? 'failed' : ''
-  if (row.unit === 'MB') return `${figure(median(values))} MB`
+  const hasFailed = row.failures.has(name)
+  if (values === undefined) return hasFailed ? 'failed' : ''
+  const mark = hasFailed ? ' !' : ''
+  if (row.unit === 'MB') return `${figure(median(values))} MB${mark}`
   const cpu = row.cpu?.get(name)
-  return `${figure(median(values))} ±${figure(spread(values))}${cpu ? ` (${figure(median(cpu))})` : ''}`
+  return `${figure(median(values))} ±${figure(spread(values))}${cpu ? ` (${figure(median(cpu))})` : ''}${mark}`
 }
 
 function figure(value: number): string {
@@ -91,9 +103,10 @@ function figure(value: number): string {
 
 function failures(rows: readonly Row[]): string[] {
   return rows.flatMap((row) =>
-    [...row.failures].map(
-      ([name, reason]) => `${row.name}: ${titles[name]} failed: ${reason.replaceAll('\n', ' ')}`,
-    ),
+    [...row.failures].map(([name, reason]) => {
+      const kept = row.wall.get(name)?.length ?? 0
+      return `${row.name}: ${titles[name]} failed after ${kept} runs: ${reason.replaceAll('\n', ' ')}`
+    }),
   )
 }
 
