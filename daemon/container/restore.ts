@@ -88,16 +88,39 @@ function removeSelf(context: ContainerContext, id: string): void {
   cleanUp(context, id, () => deleteFiles(context, id))
 }
 
-/** Removes directories that no record names: what is left of a container that was being made or removed. */
+/**
+ * Gives back what is held for containers that do not run: what a runtime and a bundle keep of their last task, and
+ * all files of those that no record names. They were being made, were ending, or were being removed.
+ */
 async function sweep(context: ContainerContext): Promise<void> {
-  const { paths, containers } = context
-  for (const directory of [paths.containers, paths.bundles]) {
-    for (const id of await readdir(directory)) {
-      if (containers.find(id) !== undefined || context.cleanUps.has(id)) continue
-      context.log.info({ path: join(directory, id) }, 'swept')
-      cleanUp(context, id, async () => {
-        await rm(join(directory, id), { recursive: true, force: true })
-      })
-    }
+  const { paths, containers, runtimes } = context
+  const inRuntimes = await Promise.all(
+    runtimes.names.map(async (name) => [name, await namesIn(join(paths.runtimeState, name))] as const),
+  )
+  const bundles = await namesIn(paths.bundles)
+  const held = new Set([...bundles, ...inRuntimes.flatMap(([, ids]) => ids)])
+  const files = new Set(await namesIn(paths.containers))
+  for (const id of new Set([...held, ...files])) {
+    const row = containers.find(id)
+    const isIdle = row !== undefined && !isAlive(row.state) && held.has(id)
+    if (context.cleanUps.has(id) || (row !== undefined && !isIdle)) continue
+    context.log.info({ container: id, isKnown: row !== undefined }, 'swept')
+    cleanUp(context, id, async () => {
+      for (const [name, ids] of inRuntimes) {
+        if (ids.includes(id)) await runtimes.get(name).delete(id, { force: true })
+      }
+      if (row === undefined) await deleteFiles(context, id)
+      else await rm(paths.bundle(id), { recursive: true, force: true })
+    })
+  }
+}
+
+/** Nothing for a directory that is not there: a runtime that was never used. */
+async function namesIn(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory)
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
+    throw error
   }
 }

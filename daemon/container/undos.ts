@@ -68,5 +68,7 @@ function stillRuns(context: ContainerContext, id: string, state: State): void {
 
 async function thaw(context: ContainerContext, id: string): Promise<void> {
   const row = context.containers.find(id)
-  if (row !== undefined) await context.runtimes.get(readContainer(row).record.runtime).resume(id)
+  if (row === undefined) return
+  await context.runtimes.get(readContainer(row).record.runtime).resume(id)
+  if (row.state === 'paused') context.containers.updateTask(id, { state: 'running' }, 'quick')
 }
