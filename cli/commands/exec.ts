@@ -51,6 +51,7 @@ export const command = declare({
       body: { ...body, stdin, ...(size !== undefined && { size }) },
     })
     const end = await runSession(connection, {
+      size,
       stdin,
       terminal,
       detachKeys,

@@ -64,6 +64,7 @@ export const command = declare({
         headers,
       })
       const end = await runSession(connection, {
+        size,
         stdin: streams.stdin,
         terminal: options.tty,
         detachKeys,

@@ -54,6 +54,7 @@ async function startAttached(
     body: { stdin, ...(size !== undefined && { size }) },
   })
   const end = await runSession(connection, {
+    size,
     ...wants,
     stdin,
     terminal: options.terminal,

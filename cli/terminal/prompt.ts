@@ -12,7 +12,6 @@ export async function askLine(question: string, { isSecret }: { isSecret: boolea
       hint: 'give them so: kago login --username USER --password-stdin <FILE',
     })
   }
-  await printError(question)
   const { stdin } = process
   if (isSecret) stdin.setRawMode(true)
   const restore = () => {
@@ -20,6 +19,7 @@ export async function askLine(question: string, { isSecret }: { isSecret: boolea
   }
   process.on('exit', restore)
   try {
+    await printError(question)
     return await readLine(isSecret)
   } finally {
     process.off('exit', restore)

@@ -11,6 +11,7 @@ import {
   parseError,
   parseExit,
   parseJsonObject,
+  type TerminalSize,
 } from '../../shared/protocol/frames.ts'
 import type { FrameConnection } from '../client/client.ts'
 import { flush, printError, write } from './output.ts'
@@ -24,6 +25,8 @@ export interface SessionOptions {
   /** Whether the container has a terminal, so that kago's own becomes raw. */
   readonly terminal: boolean
   readonly detachKeys: Uint8Array
+  /** The size that the request for the connection said; another one is sent when the session begins. */
+  readonly size?: TerminalSize | undefined
   /** Whether signals to kago go on to the container. */
   readonly proxySignals: boolean
   /** Whether the container is there already; otherwise input begins with its `created` event. */
@@ -144,11 +147,12 @@ class Session {
   }
 
   #followSize(): void {
-    const send = (size: { columns: number; rows: number }) => {
+    const send = (size: TerminalSize) => {
       this.#connection.send(encodeResize(size))
     }
+    const known = this.#options.size
     const size = terminalSize()
-    if (size !== undefined) send(size)
+    if (size !== undefined && (size.columns !== known?.columns || size.rows !== known.rows)) send(size)
     this.#undo.push(onResize(send))
   }
 

@@ -1,4 +1,5 @@
 /** The terminal that kago itself runs in: whether there is one, how large it is, and its raw mode. */
+import { spawnSync } from 'node:child_process'
 import { isatty } from 'node:tty'
 import type { TerminalSize } from '../../shared/protocol/frames.ts'
 
@@ -37,9 +38,9 @@ export function enterRawMode(): () => void {
   }
   const again = () => {
     process.stdin.setRawMode(false)
-    process.stdin.setRawMode(true)
+    makeRaw()
   }
-  process.stdin.setRawMode(true)
+  makeRaw()
   process.on('exit', restore)
   if (process.platform !== 'win32') process.on('SIGCONT', again)
   return () => {
@@ -47,4 +48,15 @@ export function enterRawMode(): () => void {
     process.off('SIGCONT', again)
     restore()
   }
+}
+
+/**
+ * Node's raw mode still turns a newline of the output into two characters; to a program that draws on the whole screen
+ * it means "down", and nothing else. Leaving raw mode gives back what was before both.
+ */
+function makeRaw(): void {
+  process.stdin.setRawMode(true)
+  if (process.platform === 'win32') return
+  // Where there is no stty, drawing programs suffer; a shell does not.
+  spawnSync('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] })
 }
