@@ -1,7 +1,7 @@
 /** Removes a container: its record first, then its files. What the record no longer names, the next start sweeps. */
 import { KagoError } from '../../shared/errors.ts'
 import { operate } from '../operation/operation.ts'
-import { cleanedUp, cleanUp } from './clean-up.ts'
+import { cleanUp } from './clean-up.ts'
 import type { ContainerContext } from './context.ts'
 import { deleteFiles } from './delete-files.ts'
 import { findContainer } from './find.ts'
@@ -26,10 +26,9 @@ export async function removeContainer(
       }
       await operation.step('forget its record', { by: 'kago.db' }, () => {
         context.containers.remove(id, 'durable')
+        cleanUp(context, id, () => deleteFiles(context, id))
       })
     })
-    await cleanedUp(context, id)
-    cleanUp(context, id, () => deleteFiles(context, id))
     context.events.publish({ type: 'container', action: 'remove', id })
     return container
   })
