@@ -1,8 +1,8 @@
 /** The bundle on disk: the directory in which daemon, shim and runtime meet. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { KagoError } from '../../shared/errors.ts'
-import type { Process, RuntimeSpec } from '../../shared/oci/runtime-spec.ts'
+import type { Mount, Process, RuntimeSpec } from '../../shared/oci/runtime-spec.ts'
 
 /** What the runtime writes its messages to, one JSON object a line. */
 export function runtimeLogPath(bundle: string): string {
@@ -16,7 +16,19 @@ export function runtimeLogPath(bundle: string): string {
 export function writeBundle(bundle: string, spec: RuntimeSpec): void {
   mkdirSync(bundle, { recursive: true, mode: 0o700 })
   mkdirSync(join(bundle, 'rootfs'), { recursive: true, mode: 0o755 })
-  writeFileSync(join(bundle, 'config.json'), toSpecJson(spec), { mode: 0o600 })
+  writeFileSync(
+    join(bundle, 'config.json'),
+    toSpecJson({ ...spec, mounts: spec.mounts.map(plainFileBind) }),
+    { mode: 0o600 },
+  )
+}
+
+/** A file has nothing below it that could be read-only too, and crun 1.8 trips over `rro` there. */
+function plainFileBind(mount: Mount): Mount {
+  const { source, options } = mount
+  if (source === undefined || !options?.includes('rro')) return mount
+  const isDirectory = statSync(source, { throwIfNoEntry: false })?.isDirectory() ?? true
+  return isDirectory ? mount : { ...mount, options: options.filter((option) => option !== 'rro') }
 }
 
 /**

@@ -45,8 +45,12 @@ const rules: readonly Rule[] = [
     explain: ([, command, why]) => notExecutable(command ?? 'the command', why ?? 'refused'),
   },
   {
+    pattern: /open executable: (Permission denied|Is a directory)/,
+    explain: ([, why]) => notExecutable('the command', (why ?? '').toLowerCase()),
+  },
+  {
     pattern:
-      /(?:exec container process|open executable|exec)[: ]+[`'"]?(.*?)[`'"]?: (Permission denied|Is a directory|Exec format error|exec format error)/,
+      /(?:exec container process|exec)[: ]+[`'"]?(.*?)[`'"]?: (Permission denied|Is a directory|Exec format error|exec format error)/,
     explain: ([, command, why]) => notExecutable(command || 'the command', (why ?? '').toLowerCase()),
   },
   {

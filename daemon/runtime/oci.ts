@@ -1,6 +1,6 @@
 /** Any program with runc's command line (runc, crun, youki, …) as a runtime. */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { isKagoError, KagoError } from '../../shared/errors.ts'
 import type { LinuxResources } from '../../shared/oci/runtime-spec.ts'
 import { runQuickTool, type ToolResult } from '../host/exec.ts'
@@ -32,16 +32,28 @@ const features: readonly RuntimeFeature[] = [
   'exec-shares-mounts',
 ]
 
+/**
+ * `crun run --detach` collects a process that ends at once, and then the shim has nothing to wait for; after `create`
+ * the process waits until it is the shim's. Its words: id, bundle, pid file, console socket or nothing, the program.
+ */
+const createAndStart = [
+  'id=$1 bundle=$2 pid=$3 console=$4',
+  'shift 4',
+  '"$@" create --bundle "$bundle" --pid-file "$pid" ${console:+--console-socket "$console"} "$id" &&',
+  'exec "$@" start "$id"',
+].join('\n')
+
 const killSignal = 9
 const pollMs = 5
 const killTimeoutMs = 10_000
 
 export function createOciRuntime(config: OciRuntimeConfig): Runtime {
+  const startsInOne = basename(config.path) === 'runc'
   const base = [...(config.args ?? []), '--root', config.root]
 
-  const call = async (args: readonly string[], input?: string): Promise<ToolResult> => {
+  const call = async (args: readonly string[]): Promise<ToolResult> => {
     try {
-      return await runQuickTool(config.path, [...base, ...args], input === undefined ? {} : { input })
+      return await runQuickTool(config.path, [...base, ...args])
     } catch (error) {
       throw translate(config.name, error)
     }
@@ -65,19 +77,13 @@ export function createOciRuntime(config: OciRuntimeConfig): Runtime {
     prepare: async () => undefined,
     prepareExec: async () => undefined,
 
-    startCommand: ({ id, bundle, pidFile, consoleSocket }) => [
-      config.path,
-      ...base,
-      ...logged(bundle),
-      'run',
-      '--detach',
-      '--bundle',
-      bundle,
-      '--pid-file',
-      pidFile,
-      ...(consoleSocket === undefined ? [] : ['--console-socket', consoleSocket]),
-      id,
-    ],
+    startCommand: ({ id, bundle, pidFile, consoleSocket }) => {
+      const program = [config.path, ...base, ...logged(bundle)]
+      if (!startsInOne)
+        return ['sh', '-c', createAndStart, 'sh', id, bundle, pidFile, consoleSocket ?? '', ...program]
+      const console = consoleSocket === undefined ? [] : ['--console-socket', consoleSocket]
+      return [...program, 'run', '--detach', '--bundle', bundle, '--pid-file', pidFile, ...console, id]
+    },
 
     execCommand: ({ id, bundle, processFile, pidFile, consoleSocket }) => [
       config.path,
@@ -106,7 +112,14 @@ export function createOciRuntime(config: OciRuntimeConfig): Runtime {
     },
 
     update: async (id, resources) => {
-      await call(['update', '--resources', '-', id], JSON.stringify(forUpdate(resources)))
+      // a file, since what Node gives as standard input is a socket, which crun cannot open as /dev/stdin
+      const file = `${config.root}-update-${id}.json`
+      writeFileSync(file, JSON.stringify(forUpdate(resources)), { mode: 0o600 })
+      try {
+        await call(['update', '--resources', file, id])
+      } finally {
+        rmSync(file, { force: true })
+      }
     },
 
     // `delete --force` of a running container polls every 100 ms and leaves what it cannot kill: so the process is

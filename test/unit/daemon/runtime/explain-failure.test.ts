@@ -48,6 +48,12 @@ test.each([
     126,
     'the working directory /nope cannot be entered: no such file or directory',
   ],
+  [
+    'open executable: Permission denied',
+    'permission_denied',
+    126,
+    'the command cannot be executed: permission denied',
+  ],
 ])('%s', (said, code, exitCode, message) => {
   expect(explainLog('runc', log(said), 'the shim said')).toMatchObject({
     code,
