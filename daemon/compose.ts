@@ -60,7 +60,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     ...operations,
     images: imageTable(database),
     containers,
-    content: await openContentStore({ root: paths.dataRoot }),
+    content: openContentStore({ root: paths.dataRoot }),
     snapshotter: await openSnapshotter(config.snapshotter, paths.layers),
     registry: createRegistryClient(
       {

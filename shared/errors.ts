@@ -91,7 +91,8 @@ export function isKagoError(error: unknown, ...codes: ErrorCode[]): error is Kag
 /** Any thrown value as a KagoError; what is not one already becomes `internal` with the original as its cause. */
 export function toKagoError(error: unknown): KagoError {
   if (error instanceof KagoError) return error
-  if (error instanceof Error && error.name === 'AbortError') return new KagoError('cancelled', 'cancelled', { cause: error })
+  if (error instanceof Error && error.name === 'AbortError')
+    return new KagoError('cancelled', 'cancelled', { cause: error })
   const message = error instanceof Error ? error.message : String(error)
   return new KagoError('internal', `unexpected failure: ${message}`, { cause: error })
 }

@@ -13,7 +13,6 @@ import {
   parseJsonObject,
   type TerminalSize,
 } from '../../shared/protocol/frames.ts'
-import type { FrameConnection } from '../client/client.ts'
 import { flush, printError, write } from './output.ts'
 import { endingSignals, exitCodeOfSignal, onSignals, proxiedSignals } from './signals.ts'
 import { sendInput } from './input.ts'
@@ -41,6 +40,15 @@ export type SessionEnd =
   | { readonly type: 'exit'; readonly status: number }
   | { readonly type: 'detached' }
   | { readonly type: 'signal'; readonly status: number }
+
+/** The connection whose other end is the container: what the session needs of it. */
+export interface FrameConnection {
+  readonly chunks: AsyncIterable<Buffer>
+  /** Answers false when the peer should be given time: wait for `onDrain`. */
+  send(frame: Uint8Array): boolean
+  onDrain(callback: () => void): void
+  close(): void
+}
 
 /** Serves the user until the exit frame was read and all output was written. Closes the connection. */
 export async function runSession(connection: FrameConnection, options: SessionOptions): Promise<SessionEnd> {

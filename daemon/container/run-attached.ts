@@ -7,6 +7,7 @@ import type { Credentials } from '../../shared/protocol/system.ts'
 import { type AttachedStream, serveTask } from './attach.ts'
 import type { ContainerContext } from './context.ts'
 import { findContainer } from './find.ts'
+import { watchHangup } from './hangup.ts'
 import { nextState } from './lifecycle.ts'
 import { runContainer } from './run.ts'
 import { type StartedContainer, startContainer } from './start.ts'
@@ -34,9 +35,9 @@ export async function runAttached(
   }
   return {
     serve: (client) =>
-      serveStart(context, client, () =>
+      serveStart(context, client, (hangup) =>
         runContainer(context, body.create, {
-          signal,
+          signal: AbortSignal.any([signal, hangup]),
           credentials,
           attach,
           size: body.size,
@@ -62,17 +63,21 @@ export async function startAttached(
   }
 }
 
+/** `start` is given a signal that fires when the client goes before there is anything to serve it. */
 async function serveStart(
   context: ContainerContext,
   client: Duplex,
-  start: () => Promise<StartedContainer>,
+  start: (hangup: AbortSignal) => Promise<StartedContainer>,
 ): Promise<void> {
+  const hangup = watchHangup(client)
   let started: StartedContainer
   try {
-    started = await start()
+    started = await start(hangup.signal)
   } catch (error) {
     client.end(encodeFrame(frameTypes.error, Buffer.from(JSON.stringify(toKagoError(error).toBody()))))
     return
+  } finally {
+    hangup.stop()
   }
   if (started.attached === undefined) return void client.end()
   await serveTask(context, started.container.id, started.attached).serve(client)

@@ -3,7 +3,8 @@ import type { CreateBody } from '../../shared/protocol/containers.ts'
 import { operate } from '../operation/operation.ts'
 import type { ContainerContext } from './context.ts'
 import { type CreateOptions, createSteps, prepareImage } from './create.ts'
-import { type StartedContainer, type StartOptions, startSteps } from './start.ts'
+import { type StartedContainer, startSteps } from './start.ts'
+import type { StartOptions } from './task-options.ts'
 
 /** A container that could not be started stays, as `created`, unless it is one that removes itself. */
 export async function runContainer(

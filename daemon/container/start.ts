@@ -1,6 +1,6 @@
 /** Starts a container: reads as the list of what starting one means. */
 import type { Duplex } from 'node:stream'
-import { KagoError, toKagoError } from '../../shared/errors.ts'
+import { type KagoError, toKagoError } from '../../shared/errors.ts'
 import { type Operation, operate } from '../operation/operation.ts'
 import { quoteWords } from '../operation/shell.ts'
 import { launchShim, shimCommand } from '../shim/launch.ts'
@@ -11,14 +11,7 @@ import { findContainer } from './find.ts'
 import { isAlive, nextState } from './lifecycle.ts'
 import { watchTask } from './on-exit.ts'
 import type { Container } from './record.ts'
-import { taskOptions } from './task-options.ts'
-
-export interface StartOptions {
-  /** A connection that sees the task's output from its first byte, and may write to its stdin. */
-  attach?: { stdin: boolean; output: boolean } | undefined
-  /** Of the terminal. */
-  size?: { columns: number; rows: number } | undefined
-}
+import { type StartOptions, taskOptions } from './task-options.ts'
 
 export interface StartedContainer {
   container: Container

@@ -5,7 +5,13 @@ import type { Runtime } from '../runtime/contract.ts'
 import type { LaunchOptions } from '../shim/launch.ts'
 import type { ContainerContext } from './context.ts'
 import type { Container } from './record.ts'
-import type { StartOptions } from './start.ts'
+
+export interface StartOptions {
+  /** A connection that sees the task's output from its first byte, and may write to its stdin. */
+  attach?: { stdin: boolean; output: boolean } | undefined
+  /** Of the terminal. */
+  size?: { columns: number; rows: number } | undefined
+}
 
 export function taskOptions(
   context: ContainerContext,

@@ -1,13 +1,14 @@
 /** Answers a registry's challenge: a token from its token server, or a user name and password. */
 import { KagoError } from '../../shared/errors.ts'
 import type { Challenge } from './challenge.ts'
-import type { RegistryContext } from './context.ts'
+import type { InsecureHosts } from './addresses.ts'
+import { orAborted } from './or-aborted.ts'
 import { basicAuthorization, type Credentials, credentialsKey } from './credentials.ts'
 import { readRefusal, refusalFailure } from './diagnostics.ts'
 import { checkDestination, sendFollowing, sendOnce } from './redirect.ts'
 import { isTransientStatus } from './retry.ts'
 import { readCapped } from './read.ts'
-import type { Response } from './transport.ts'
+import type { Response, Send, Timeouts } from './transport.ts'
 
 /** Whose right to what is asked for. */
 export interface Access {
@@ -37,7 +38,11 @@ export interface Authenticator {
   ): Promise<string | undefined>
 }
 
-export type AuthContext = Pick<RegistryContext, 'send' | 'insecure' | 'timeouts'>
+export interface AuthContext {
+  send: Send
+  insecure: InsecureHosts
+  timeouts: Timeouts
+}
 
 export interface Token {
   token: string
@@ -232,21 +237,4 @@ function withQuery(url: URL, parameters: (readonly [string, string])[]): URL {
 
 function keyOf({ url, scope, credentials }: Access): string {
   return `${url.origin} ${scope ?? ''} ${credentialsKey(credentials)}`
-}
-
-/** The flight goes on for the others who wait for it. */
-async function orAborted<T>(flight: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return await flight
-  signal.throwIfAborted()
-  const { promise, reject } = Promise.withResolvers<never>()
-  const onAbort = (): void => {
-    reject(new KagoError('cancelled', 'cancelled'))
-  }
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    return await Promise.race([flight, promise])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-    flight.catch(() => undefined)
-  }
 }

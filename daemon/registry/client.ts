@@ -20,6 +20,7 @@ import type { Credentials } from './credentials.ts'
 import { type FetchBlobOptions, streamBlob } from './fetch.ts'
 import { foreignLookup } from './foreign-lookup.ts'
 import { checkLogin, type LoginResult } from './login.ts'
+import { orAborted } from './or-aborted.ts'
 import { registryMirrors } from './mirrors.ts'
 import {
   fetchDocument,
@@ -164,7 +165,7 @@ async function createAgent(
 }
 
 async function sendWith(agent: Agent, exchange: Request, timeouts: Timeouts): Promise<Response> {
-  const { statusCode, headers, body } = await agent.request({
+  const answer = agent.request({
     origin: exchange.url.origin,
     path: exchange.url.pathname + exchange.url.search,
     method: exchange.method,
@@ -173,6 +174,8 @@ async function sendWith(agent: Agent, exchange: Request, timeouts: Timeouts): Pr
     ...(exchange.body !== undefined && { body: exchange.body }),
     ...(exchange.signal && { signal: exchange.signal }),
   })
+  // undici looks at the signal once it is connected: a host that accepts and never says a word would hold us till then.
+  const { statusCode, headers, body } = await orAborted(answer, exchange.signal)
   // Who reads the body gets its errors from the reading; without a listener they would be thrown at nobody as well.
   body.on('error', () => undefined)
   const all = (name: string): string[] => [headers[name] ?? []].flat()

@@ -2,7 +2,7 @@
 import { isKagoError, KagoError } from '../../shared/errors.ts'
 import { apiHost } from '../../shared/reference.ts'
 import type { InsecureHosts } from './addresses.ts'
-import type { Endpoint } from './context.ts'
+import type { Endpoint } from './endpoint.ts'
 
 export interface RegistryMirrors {
   /** Never empty; the registry itself is the last. Mirrors that failed lately are left out. */

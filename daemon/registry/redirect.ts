@@ -1,9 +1,8 @@
 /** Follows redirects: to where they may lead, and without credentials once they leave their origin. */
 import { KagoError } from '../../shared/errors.ts'
-import { isReachable } from './addresses.ts'
-import type { RegistryContext } from './context.ts'
+import { type InsecureHosts, isReachable } from './addresses.ts'
 import { forbiddenDestination, networkFailure } from './network-failure.ts'
-import type { Request, Response, Route } from './transport.ts'
+import type { Request, Response, Route, Send } from './transport.ts'
 
 const hopLimit = 8
 const redirects = [301, 302, 303, 307, 308]
@@ -14,7 +13,7 @@ const redirects = [301, 302, 303, 307, 308]
  * link-local or metadata addresses, nor to loopback unless the first host is trusted with this machine anyway.
  */
 export async function sendFollowing(
-  context: Pick<RegistryContext, 'send' | 'insecure'>,
+  context: { send: Send; insecure: InsecureHosts },
   request: Request,
   route: Route,
 ): Promise<Response> {
@@ -40,11 +39,7 @@ export async function sendFollowing(
 }
 
 /** One exchange whose failures are those of diagnostics.ts. */
-export async function sendOnce(
-  context: Pick<RegistryContext, 'send'>,
-  request: Request,
-  route: Route,
-): Promise<Response> {
+export async function sendOnce(context: { send: Send }, request: Request, route: Route): Promise<Response> {
   try {
     return await context.send(request, route)
   } catch (error) {

@@ -12,7 +12,8 @@ import {
   type Repository,
 } from '../../shared/reference.ts'
 import { ask, type Question } from './ask.ts'
-import type { CallOptions, Endpoint, RegistryContext } from './context.ts'
+import type { CallOptions, RegistryContext } from './context.ts'
+import type { Endpoint } from './endpoint.ts'
 import { refusalFailure } from './diagnostics.ts'
 import { printable } from './printable.ts'
 import { type RateLimit, rateLimitOf } from './rate-limit.ts'

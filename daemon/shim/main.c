@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -84,6 +85,30 @@ static void tell(struct shim *shim, enum frame_type type, const char *text, size
       send_frame(shim, &shim->peers[i], type, text, length);
 }
 
+enum { HANGUP_MILLISECONDS = 1000, SCRAP_READS = 10000 };
+
+/*
+ * A peer that writes to a closed connection gets an error before it has read what is still on its way: it may lose
+ * the last output and the exit. So what it still sends is read and thrown away until it closes its end, is silent for
+ * a second, or has sent more than it should.
+ */
+static void await_hangups(struct shim *shim) {
+  char scrap[4096];
+  struct pollfd waiting[MAX_PEERS];
+  for (int i = 0; i < MAX_PEERS; i++) waiting[i] = (struct pollfd){.fd = shim->peers[i].fd, .events = POLLIN};
+  for (int open = MAX_PEERS, reads = 0; open > 0 && reads < SCRAP_READS; reads++) {
+    if (poll(waiting, MAX_PEERS, HANGUP_MILLISECONDS) <= 0) return;
+    open = 0;
+    for (int i = 0; i < MAX_PEERS; i++) {
+      if (waiting[i].fd >= 0 && waiting[i].revents != 0) {
+        ssize_t got = read(waiting[i].fd, scrap, sizeof scrap);
+        if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) waiting[i].fd = -1;
+      }
+      if (waiting[i].fd >= 0) open++;
+    }
+  }
+}
+
 /* The file first, then the word: whoever hears of the exit can already read it. */
 static void finish(struct shim *shim) {
   char text[256];
@@ -99,11 +124,10 @@ static void finish(struct shim *shim) {
   tell(shim, FRAME_EXIT, text, exit_json(shim, text, sizeof text, false), true);
   close_input(shim);
   flush_peers(shim);
-  for (int i = 0; i < MAX_PEERS; i++) {
-    struct peer *peer = &shim->peers[i];
-    if (peer->fd >= 0) shutdown(peer->fd, SHUT_WR);
-    drop_peer(shim, peer);
-  }
+  for (int i = 0; i < MAX_PEERS; i++)
+    if (shim->peers[i].fd >= 0) shutdown(shim->peers[i].fd, SHUT_WR);
+  await_hangups(shim);
+  for (int i = 0; i < MAX_PEERS; i++) drop_peer(shim, &shim->peers[i]);
 }
 
 int main(int argc, char **argv) {

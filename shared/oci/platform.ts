@@ -1,6 +1,5 @@
 /** What an image runs on. OCI image spec, image-index.md; values are Go's GOOS and GOARCH. */
 import { KagoError } from '../errors.ts'
-import type { Descriptor } from './descriptor.ts'
 
 export interface Platform {
   os: string
@@ -25,6 +24,12 @@ const architectures: Record<string, { architecture: string; variant?: string }> 
 
 /** The variant that is meant when none is written. */
 const defaultVariants: Record<string, string> = { arm: 'v7', arm64: 'v8', amd64: 'v1' }
+
+/** What of a descriptor matters to the choice. */
+interface Offered {
+  platform?: Platform
+  annotations?: Record<string, string>
+}
 
 const partPattern = /^[a-z0-9_.-]{1,100}$/i
 
@@ -76,9 +81,13 @@ export function runsOn(offered: Platform, wanted: Platform): boolean {
  * not say what it is for. Attestations (`unknown/unknown`) are never chosen. `what` names the image in the error.
  * @throws not_found, listing what is offered.
  */
-export function choosePlatform(descriptors: Descriptor[], wanted: Platform, what = 'the image'): Descriptor {
+export function choosePlatform<Offer extends Offered>(
+  descriptors: Offer[],
+  wanted: Platform,
+  what = 'the image',
+): Offer {
   const offers = descriptors.filter((descriptor) => !isAttestation(descriptor))
-  let best: { descriptor: Descriptor; distance: number } | undefined
+  let best: { descriptor: Offer; distance: number } | undefined
   for (const descriptor of offers) {
     const away = descriptor.platform && distance(descriptor.platform, wanted)
     if (away !== undefined && (best === undefined || away < best.distance))
@@ -113,14 +122,14 @@ function defaultVariant(architecture: string): string | undefined {
   return Object.hasOwn(defaultVariants, architecture) ? defaultVariants[architecture] : undefined
 }
 
-function isAttestation({ platform, annotations }: Descriptor): boolean {
+function isAttestation({ platform, annotations }: Offered): boolean {
   if (platform?.os === 'unknown' || platform?.architecture === 'unknown') return true
   return annotations?.['vnd.docker.reference.type'] === 'attestation-manifest'
 }
 
 const offersShown = 30
 
-function hintOf(offers: Descriptor[]): { hint: string } {
+function hintOf(offers: Offered[]): { hint: string } {
   const names = [
     ...new Set(
       offers.flatMap(({ platform }) => (platform ? [formatPlatform(normalisePlatform(platform))] : [])),

@@ -1,6 +1,6 @@
 /** What a long verb says while it works: one object a line (NDJSON), or one `event` frame on an upgraded connection. */
 import { type Static, Type } from 'typebox'
-import { closed, ErrorSchema } from './common.ts'
+import { closed } from './common.ts'
 
 /** A layer's way through a pull or a load. `current` and `total` are bytes of the phase. */
 export const LayerProgress = closed({
@@ -48,5 +48,3 @@ export type LayerProgress = Static<typeof LayerProgress>
 
 /** How verbs hand progress up: called as it happens, must not throw. */
 export type Report = (progress: Progress) => void
-
-export const ErrorLine = closed({ type: Type.Literal('error'), error: ErrorSchema })

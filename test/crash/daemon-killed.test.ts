@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { eventually, type Kagod, leftovers, shimsOf, startKagod } from '../harness/kagod.ts'
 
@@ -105,14 +107,15 @@ test('SIGTERM ends the daemon with status 0 and touches no container', async () 
   await kagod.ok('DELETE', `/v1/containers/${id}?force=true`)
 })
 
-test('a second kagod on the same roots refuses to start and names the first', async () => {
-  const { spawnSync } = await import('node:child_process')
-  const { join } = await import('node:path')
+test('a second kagod on the same roots refuses to start and names the first', () => {
   const second = spawnSync(
     process.execPath,
     [
       join(import.meta.dirname, '../../dist/kagod.mjs'),
-      ...['--data-root', kagod.dataRoot, '--run-root', kagod.runRoot],
+      '--data-root',
+      kagod.dataRoot,
+      '--run-root',
+      kagod.runRoot,
     ],
     { encoding: 'utf8' },
   )

@@ -93,8 +93,7 @@ export async function startKagod(
         create: { ...create, stdin: create.stdin ?? stdin },
         attach: { stdin, output: true },
       })
-      if (stdin)
-        stream.write(Buffer.concat([encodeFrame(frameTypes.stdin, Buffer.from(input)), encodeClose()]))
+      if (stdin) sendInput(stream, Buffer.from(input))
       return await readRun(stream)
     },
     async runDetached(create) {

@@ -67,12 +67,6 @@ export const defaultCapabilities: readonly string[] = [
   'CAP_AUDIT_WRITE',
 ]
 
-/** The names in a mask as /proc/PID/status prints it (hexadecimal); bits that kago does not know are left out. */
-export function capabilitiesOfMask(mask: string): string[] {
-  const bits = BigInt(`0x${mask}`)
-  return capabilityNames.filter((_, bit) => (bits >> BigInt(bit)) & 1n)
-}
-
 /**
  * The capabilities a container holds: Docker's default, changed by --cap-add and --cap-drop; all that `available`
  * has when privileged. What is both added and dropped by name is added.
