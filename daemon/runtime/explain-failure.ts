@@ -45,7 +45,7 @@ const rules: readonly Rule[] = [
     explain: ([, command, why]) => notExecutable(command ?? 'the command', why ?? 'refused'),
   },
   {
-    pattern: /open executable: (Permission denied|Is a directory)/,
+    pattern: /open executable: (Permission denied|Operation not permitted|Is a directory)/,
     explain: ([, why]) => notExecutable('the command', (why ?? '').toLowerCase()),
   },
   {

@@ -48,8 +48,8 @@ function isEtcFile({ destination, type }: Mount): boolean {
 /** One call of util-linux's mount for all lines: it reads a table from a file only. */
 function mountTable(mount: string, lines: readonly string[]): string[] {
   return [
-    `printf '%s 0 0\\n' \\\n${lines.map((line) => `  "${line}" \\\n`).join('')}  >"$bundle/fstab"`,
-    `${mount} --all --fstab "$bundle/fstab"`,
+    `printf '%s 0 0\\n' \\\n${lines.map((line) => `  "${line}" \\\n`).join('')}  >"$bundle/$name.fstab"`,
+    `${mount} --all --fstab "$bundle/$name.fstab"`,
   ]
 }
 

@@ -7,10 +7,10 @@
  * and in its new namespaces, waits as a shell of the host while another changes the root of both (pivot_root(2) moves
  * every process of the mount namespace), takes the old root away, and then lets it go on.
  */
-import type { DeviceRule, LinuxResources, Process, RuntimeSpec } from '../../../shared/oci/runtime-spec.ts'
-import { type CgroupLayout, cgroupDirectories } from '../../host/cgroup.ts'
+import type { Process, RuntimeSpec } from '../../../shared/oci/runtime-spec.ts'
+import type { CgroupLayout } from '../../host/cgroup.ts'
 import { noRlimit } from '../spec/rlimits.ts'
-import { controlWrites, neededControllers } from './cgroup-files.ts'
+import { cgroupLines, joinLines } from './cgroup-lines.ts'
 import { askedMountLines, baseMountLines, deviceLines, insideMountLines } from './mount-lines.ts'
 import { plainPath, quote } from './quote.ts'
 import { allowsAllDevices } from './refuse.ts'
@@ -51,7 +51,7 @@ export function startScript(input: ScriptInput): string {
     `#   env -i PATH=$PATH LC_ALL=C unshare --uts --ipc --net busybox sh ${bundle}/start.sh PIDFILE`,
     'set -eu',
     'pidfile=$1',
-    `bundle=${plainPath(bundle)} root=${root}`,
+    `bundle=${plainPath(bundle)} name=start root=${root}`,
     failFunction,
     '',
     'if [ "${2-}" != inside ]; then',
@@ -80,8 +80,8 @@ export function startScript(input: ScriptInput): string {
     ...rootOptions(input),
     '',
     '# ── two pipes with names: up, from the container’s first process to here, and down',
-    'rm -f "$bundle/up" "$bundle/down"',
-    'mkfifo "$bundle/up" "$bundle/down"',
+    'rm -f "$bundle/$name.up" "$bundle/$name.down"',
+    'mkfifo "$bundle/$name.up" "$bundle/$name.down"',
     `exec ${host.unshare} --mount --propagation private --pid${unshareCgroup ? ' --cgroup' : ''} \\`,
     `  ${host.busybox} sh "$0" "$pidfile" inside`,
     'fi',
@@ -109,17 +109,15 @@ export function execScript(input: ExecScriptInput): string {
     `#   env -i PATH=$PATH LC_ALL=C ${execEntry(input).join(' ')} busybox sh ${bundle}/${name}.sh PIDFILE`,
     'set -eu',
     'pidfile=$1',
-    `bundle=${plainPath(bundle)} root=${plainPath(`${bundle}/rootfs`)}`,
+    `bundle=${plainPath(bundle)} name=${name} root=${plainPath(`${bundle}/rootfs`)}`,
     failFunction,
     '',
     'if [ "${2-}" != inside ]; then',
     'exec 6>&2 2>>"$bundle/runtime.log"',
     '# ── into the control group',
-    ...cgroupDirectories(host.layout, spec.linux.cgroupsPath ?? '')
-      .filter((directory) => isUsed(input, directory))
-      .map((directory) => `echo 0 >${quote(`${directory}/cgroup.procs`)}`),
-    'rm -f "$bundle/up" "$bundle/down"',
-    'mkfifo "$bundle/up" "$bundle/down"',
+    ...joinLines(input),
+    'rm -f "$bundle/$name.up" "$bundle/$name.down"',
+    'mkfifo "$bundle/$name.up" "$bundle/$name.down"',
     '# ── into the process namespace; the mounts are a copy, so that the root can be changed again',
     `exec ${host.nsenter} --no-fork --pid=/proc/${pid}/ns/pid${cgroup ? ` --cgroup=/proc/${pid}/ns/cgroup` : ''} \\`,
     `  ${host.unshare} --mount --propagation private ${host.busybox} sh "$0" "$pidfile" inside`,
@@ -172,64 +170,6 @@ const insideFunction = String.raw`inside() {
 directory_at() { [ -d "$at" ] || mkdir -p "$at"; }
 file_at() { [ -e "$at" ] || { mkdir -p "${'$'}{at%/*}" && : >"$at"; }; }`
 
-function cgroupLines(input: ScriptInput): string[] {
-  const { layout } = input.host
-  const { cgroupsPath = '', resources = {} } = input.spec.linux
-  const directories = cgroupDirectories(layout, cgroupsPath).filter((directory) => isUsed(input, directory))
-  const parent = cgroupsPath.slice(0, cgroupsPath.lastIndexOf('/'))
-  const enable =
-    layout.version === 2
-      ? ['', parent].flatMap((group) =>
-          [...new Set([...neededControllers(resources), 'memory', 'pids', 'cpu', 'io'])].map(
-            (controller) =>
-              `echo +${controller} >${quote(`${layout.unified}${group}/cgroup.subtree_control`)} 2>/dev/null || :`,
-          ),
-        )
-      : []
-  return [
-    `mkdir -p ${directories.map(quote).join(' ')}`,
-    ...enable,
-    ...cpusetLines(input),
-    ...controlWrites(layout, cgroupsPath, withTerminals(resources)).map(
-      ({ path, value }) => `echo ${quote(value)} >${quote(path)}`,
-    ),
-    ...directories.map((directory) => `echo 0 >${quote(`${directory}/cgroup.procs`)}`),
-  ]
-}
-
-/** /dev/ptmx and the terminals behind it belong to every container's own devpts. */
-function withTerminals(resources: LinuxResources): LinuxResources {
-  const { devices } = resources
-  if (devices === undefined) return resources
-  const terminals: DeviceRule[] = [
-    { allow: true, type: 'c', major: 5, minor: 2, access: 'rwm' },
-    { allow: true, type: 'c', major: 136, access: 'rwm' },
-  ]
-  return { ...resources, devices: [...devices, ...terminals] }
-}
-
-/** A new group of v1's cpuset is empty, and no process may enter it: it is used only when asked for. */
-function isUsed({ host, spec }: ScriptInput, directory: string): boolean {
-  const cpuset = host.layout.trees.get('cpuset')
-  const isOwnTree = ![...host.layout.trees].some(([name, tree]) => name !== 'cpuset' && tree === cpuset)
-  const isCpuset = cpuset !== undefined && isOwnTree && directory.startsWith(`${cpuset}/`)
-  return !isCpuset || spec.linux.resources?.cpu?.cpus !== undefined
-}
-
-function cpusetLines({ host, spec }: ScriptInput): string[] {
-  const tree = host.layout.trees.get('cpuset')
-  if (tree === undefined || spec.linux.resources?.cpu?.cpus === undefined) return []
-  const groups = (spec.linux.cgroupsPath ?? '').split('/').filter((part) => part !== '')
-  return groups.flatMap((_, index) => {
-    const parent = `${tree}/${groups.slice(0, index).join('/')}`.replace(/\/$/, '')
-    const own = `${parent}/${groups[index]}`
-    return ['cpus', 'mems'].map((what) => {
-      const [from, to] = [quote(`${parent}/cpuset.${what}`), quote(`${own}/cpuset.${what}`)]
-      return `read -r now <${to} || :; [ -n "$now" ] || cat ${from} >${to}`
-    })
-  })
-}
-
 function rootOptions({ spec, host }: ScriptInput): string[] {
   const options = [
     ...(spec.root.readonly ? ['ro'] : []),
@@ -241,14 +181,14 @@ function rootOptions({ spec, host }: ScriptInput): string[] {
 /** From here on in the container's mount and process namespaces; the same for start and exec. */
 function insideLines(input: ScriptInput, process: Process): string[] {
   const { spec, host } = input
-  const name = 'name' in input && typeof input.name === 'string' ? input.name : 'start'
+  const isExec = process !== spec.process
   return [
     '# ── second stage: in the mount and process namespaces of the container, with the host’s programs still there.',
     '# Descriptors: 3 the container’s input, 6 its errors; 4 and 7 the ends of “up”, 5 and 8 those of “down”',
     'exec 3<&0',
-    'exec 9<>"$bundle/up"; exec 4<"$bundle/up" 7>"$bundle/up"',
-    'exec 9<>"$bundle/down"; exec 5>"$bundle/down" 8<"$bundle/down"',
-    `exec 9<"$bundle/${name}-enter.sh"`,
+    'exec 9<>"$bundle/$name.up"; exec 4<"$bundle/$name.up" 7>"$bundle/$name.up"',
+    'exec 9<>"$bundle/$name.down"; exec 5>"$bundle/$name.down" 8<"$bundle/$name.down"',
+    'exec 9<"$bundle/$name-enter.sh"',
     '',
     '# ── the first child is the container’s process 1; its parent will be the shim when this script has ended',
     '(',
@@ -260,11 +200,12 @@ function insideLines(input: ScriptInput, process: Process): string[] {
     'child=$!',
     'exec 7>&- 8<&- 9<&- 3<&-',
     'echo "$child" >"$pidfile"',
-    ...(name === 'start' ? ['echo "$child" >"$bundle/unshare.pid"'] : []),
+    ...(!isExec ? ['echo "$child" >"$bundle/unshare.pid"'] : []),
     '',
     'end() { trap - EXIT; kill -9 "$child" 2>/dev/null || :; exit "$1"; }',
     'trap "end 125" EXIT',
     'read -r word <&4 || end 125',
+    `rm -f "$bundle/$name.up" "$bundle/$name.down" "$bundle/$name.fstab"${isExec ? ' "$bundle/$name-enter.sh" "$0"' : ''}`,
     '',
     '# ── this shell’s program could otherwise be opened for writing by the container, as /proc/PID/exe',
     ...host.programMounts.map((path) => `mount -o remount,bind,ro none ${quote(path)}`),
@@ -305,62 +246,6 @@ function enterCommand({ host, spec }: ScriptInput, process: Process): string {
     `--bounding-set=${['-all', ...bounding.map((cap) => `+${cap.slice('CAP_'.length).toLowerCase()}`)].join(',')}`,
     ...(process.noNewPrivileges ? ['--no-new-privs'] : []),
   ].join(' ')
-}
-
-/**
- * The last script, read from descriptor 9 by the container's process itself: only words of the shell are used, since
- * after `go` no program of the host is there any more.
- */
-export function enterScript(process: Process): string {
-  return lines(
-    '# The container’s process, with its user and capabilities, before it becomes the command.',
-    'echo ready >&7',
-    'read -r word <&8 || exit 125',
-    'no() { echo "$*" >&7; exit "$1"; }',
-    'umask 0022',
-    `cd ${quote(process.cwd)} 2>/dev/null || no 126 'chdir to cwd ("'${quote(oneLine(process.cwd))}'") set in config.json failed: it is not a directory that the user may enter'`,
-    'unset PATH LC_ALL PWD OLDPWD SHLVL IFS',
-    ...process.env.map((entry) => {
-      const equals = entry.indexOf('=')
-      return `export ${entry.slice(0, equals)}=${quote(entry.slice(equals + 1))}`
-    }),
-    `set -- ${process.args.map(quote).join(' ')}`,
-    lookUp(oneLine(process.args[0] ?? '')),
-    '# the parent must have ended, and the shim taken its place, before this one can end: so wait for its end of “down”',
-    'echo 0 >&7',
-    'read -r word <&8 || :',
-    'unset word',
-    'name=$1; shift',
-    'exec -a "$name" "$found" "$@" 2>&6 6>&- 7>&- 8<&- 9<&-',
-  )
-}
-
-/** Says before the exec what the exec would fail with, in runc's words. */
-function lookUp(shown: string): string {
-  const say = (code: number, why: string): string => `no ${code} ${quote(`exec: "${shown}": ${why}`)}`
-  return [
-    'case $1 in',
-    '*/*)',
-    '  found=$1',
-    `  [ -e "$found" ] || ${say(127, 'no such file or directory')}`,
-    `  [ ! -d "$found" ] || ${say(126, 'is a directory')}`,
-    `  [ -x "$found" ] || ${say(126, 'permission denied')}`,
-    '  ;;',
-    '*)',
-    '  found= rest=${PATH-}:',
-    '  while [ -z "$found" ] && [ -n "$rest" ]; do',
-    '    place=${rest%%:*} rest=${rest#*:}',
-    '    place=${place:-.}/$1',
-    '    if [ -f "$place" ] && [ -x "$place" ]; then found=$place; fi',
-    '  done',
-    `  [ -n "$found" ] || ${say(127, 'executable file not found in $PATH')}`,
-    '  ;;',
-    'esac',
-  ].join('\n')
-}
-
-function oneLine(text: string): string {
-  return text.replace(/[\0-\x1f\x7f]+/g, '?')
 }
 
 function lines(...parts: readonly string[]): string {

@@ -31,7 +31,8 @@ import type { Runtime, RuntimeFeature, RuntimeState } from '../contract.ts'
 import { explainLog } from '../explain-failure.ts'
 import { controlWrites } from './cgroup-files.ts'
 import { noticesOf, refuseProcess, refuseSpec } from './refuse.ts'
-import { enterScript, execEntry, execScript, type ScriptHost, startScript } from './script.ts'
+import { enterScript } from './enter-script.ts'
+import { execEntry, execScript, type ScriptHost, startScript } from './script.ts'
 
 const features: readonly RuntimeFeature[] = ['pause', 'update', 'exec', 'cgroup-v2']
 const killSignal = 9

@@ -387,6 +387,16 @@ for (const name of [...ociRuntimes, 'unshare']) {
       await container.ended
     })
 
+    test('runs several further processes at once, and keeps nothing of them', async () => {
+      const container = await stage.start(['sleep', '60'])
+      const outputs = await Promise.all(['1', '2', '3', '4'].map((word) => container.exec(['echo', word])))
+      expect(outputs.map(({ stdout }) => stdout)).toEqual(['1\n', '2\n', '3\n', '4\n'])
+      const left = readdirSync(container.bundle).filter((file) => /^exec-.*(sh|up|down|fstab)$/.test(file))
+      expect(left).toEqual([])
+      await stage.runtime.kill(container.id, 9)
+      await container.ended
+    })
+
     test('says 127 for a command that is not there and 126 for one that cannot be executed', async () => {
       const failure = async (...command: string[]): Promise<unknown> =>
         await stage.run(command).catch((error: unknown) => error)

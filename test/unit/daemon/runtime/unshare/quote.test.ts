@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { plainPath, quote } from '../../../../../daemon/runtime/unshare/quote.ts'
-import { enterScript } from '../../../../../daemon/runtime/unshare/script.ts'
+import { enterScript } from '../../../../../daemon/runtime/unshare/enter-script.ts'
 
 const nasty = fc
   .array(
