@@ -1,6 +1,8 @@
 #!/bin/bash
 # Measures kago beside Docker, Podman and bare runc, whichever are installed: sudo ./scripts/bench/run.sh
 # Everything happens in namespaces and a control group of its own; both end with this script, however it ends.
+# Functions called by a trap or by wait_until look unused to shellcheck.
+# shellcheck disable=SC2317
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.."
 
