@@ -1,70 +1,74 @@
-/** Writes a tar archive (POSIX.1-1988 ustar) whose bytes depend on nothing but the files' names and bytes. Flat memory. */
+/** Writes a tar archive whose bytes depend on nothing but the files' names and bytes. Flat memory. */
 import { Readable } from 'node:stream'
+import { type Pack, pack } from 'tar-stream'
 
 export type ArchivePart =
   | { kind: 'directory'; name: string }
   | { kind: 'bytes'; name: string; bytes: Buffer }
   | { kind: 'stream'; name: string; size: number; open: () => AsyncIterable<Uint8Array> }
 
-/** The archive as a stream; parts are opened one after the other, when their turn comes. Names are at most 100 bytes. */
+/** The archive as a stream; parts are opened one after the other, when their turn comes. */
 export function writeArchive(parts: Iterable<ArchivePart>): Readable {
-  return Readable.from(archiveBytes(parts), { objectMode: false })
+  const archive = pack({ highWaterMark: 1024 * 1024 })
+  archive.on('error', () => undefined)
+  addAll(archive, parts).catch((error: unknown) => {
+    archive.destroy(error instanceof Error ? error : new Error(String(error)))
+  })
+  return Readable.from(archive, { objectMode: false })
 }
 
-async function* archiveBytes(parts: Iterable<ArchivePart>): AsyncGenerator<Uint8Array, void, undefined> {
+async function addAll(archive: Pack, parts: Iterable<ArchivePart>): Promise<void> {
+  const always = { mtime: new Date(0), uid: 0, gid: 0 }
   for (const part of parts) {
     switch (part.kind) {
       case 'directory':
-        yield header(`${part.name}/`, 0, { type: '5', mode: '0000755' })
+        archive.entry({ ...always, name: `${part.name}/`, type: 'directory', mode: 0o755 })
         break
       case 'bytes':
-        yield header(part.name, part.bytes.length, { type: '0', mode: '0000644' })
-        yield part.bytes
-        yield padding(part.bytes.length)
+        archive.entry({ ...always, name: part.name, type: 'file', mode: 0o644 }, part.bytes)
         break
-      case 'stream':
-        yield header(part.name, part.size, { type: '0', mode: '0000644' })
-        yield* exactly(part)
-        yield padding(part.size)
+      case 'stream': {
+        const entry = archive.entry({
+          ...always,
+          name: part.name,
+          type: 'file',
+          mode: 0o644,
+          size: part.size,
+        })
+        // Nobody reads the archive any more: the blobs that are left need not be read either.
+        if (!(await addBytes(entry, part))) return
         break
+      }
+      default:
+        part satisfies never
     }
   }
-  yield Buffer.alloc(1024)
+  archive.finalize()
 }
 
-/** A header has promised a size: any other number of bytes would spoil everything after them. */
-async function* exactly(part: ArchivePart & { kind: 'stream' }): AsyncGenerator<Uint8Array, void, undefined> {
+type Entry = ReturnType<Pack['entry']>
+
+/** A header has promised a size: any other number of bytes would spoil everything after them. False if the entry was closed. */
+async function addBytes(entry: Entry, part: ArchivePart & { kind: 'stream' }): Promise<boolean> {
+  let isClosed = false
+  // Whoever reads the archive gets its error; an entry has it too, and nobody to tell.
+  entry.on('error', () => undefined)
+  const closed = new Promise<void>((resolve) => {
+    entry.once('close', () => {
+      isClosed = true
+      resolve()
+    })
+  })
   let left = part.size
   for await (const chunk of part.open()) {
     left -= chunk.length
     if (left < 0) break
-    yield chunk
+    if (entry.write(chunk)) continue
+    await Promise.race([new Promise<void>((resolve) => void entry.once('drain', resolve)), closed])
+    if (isClosed) return false
   }
   if (left !== 0) throw new Error(`${part.name} is not ${part.size} bytes long`)
-}
-
-function header(name: string, size: number, { type, mode }: { type: string; mode: string }): Buffer {
-  const block = Buffer.alloc(512)
-  block.write(name, 0, 100)
-  block.write(`${mode}\0`, 100)
-  block.write('0000000\0', 108)
-  block.write('0000000\0', 116)
-  // Eleven octal digits end at 8 GiB; beyond it is GNU's base-256, which every reader knows.
-  if (size < 8 ** 11) block.write(`${size.toString(8).padStart(11, '0')}\0`, 124)
-  else {
-    block[124] = 0x80
-    block.writeBigUInt64BE(BigInt(size), 128)
-  }
-  block.write('00000000000\0', 136)
-  block.write('        ', 148)
-  block.write(type, 156)
-  block.write('ustar\x0000', 257, 'latin1')
-  let sum = 0
-  for (const byte of block) sum += byte
-  block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148)
-  return block
-}
-
-function padding(size: number): Buffer {
-  return Buffer.alloc((512 - (size % 512)) % 512)
+  entry.end(null)
+  await closed
+  return true
 }
