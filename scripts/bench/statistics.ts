@@ -22,3 +22,7 @@ export function pairedRatio(values: readonly number[], others: readonly number[]
     values.flatMap((value, round) => (others[round] === undefined ? [] : [value / others[round]])),
   )
 }
+
+export function quickestRatio(values: readonly number[], others: readonly number[]): number {
+  return Math.min(...values) / Math.min(...others)
+}
