@@ -1,32 +1,11 @@
 /** What a request and an image make together: the complete options of a container and the process it will run. Pure. */
 import type { ImageConfig } from '../../shared/oci/image-config.ts'
 import type { ContainerOptions, CreateBody } from '../../shared/protocol/containers.ts'
+import { defaultRunOptions } from '../runtime/run-options.ts'
 import { buildSpec, type HostFacts, type SpecImageConfig, type SpecInput } from '../runtime/spec.ts'
 import type { ContainerRecord } from './record.ts'
 
-const defaults: ContainerOptions = {
-  env: [],
-  groupAdd: [],
-  readOnly: false,
-  tmpfs: [],
-  mounts: [],
-  capAdd: [],
-  capDrop: [],
-  privileged: false,
-  securityOpt: {},
-  resources: {},
-  devices: [],
-  ulimits: [],
-  sysctls: {},
-  init: false,
-  terminal: false,
-  stdin: false,
-  network: 'none',
-  extraHosts: [],
-  dns: [],
-  labels: {},
-  autoRemove: false,
-}
+const defaults: ContainerOptions = { ...defaultRunOptions, labels: {}, autoRemove: false }
 
 export type ResolvedOptions = Pick<ContainerRecord, 'options' | 'imageConfig' | 'process' | 'hostname'>
 

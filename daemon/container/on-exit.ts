@@ -8,7 +8,7 @@ import { cleanUp } from './clean-up.ts'
 import type { ContainerContext } from './context.ts'
 import { deleteFiles } from './delete-files.ts'
 import { isAlive, nextState } from './lifecycle.ts'
-import { readContainer } from './record.ts'
+import { type Container, readContainer } from './record.ts'
 
 /** Waits for the end of a task that runs; its `ended` settles once the end is recorded. */
 export function watchTask(context: ContainerContext, id: string, shim: ShimConnection): void {
@@ -65,7 +65,9 @@ export function recordExit(context: ContainerContext, id: string, exit: Containe
   if (autoRemove) containers.remove(id, 'quick')
   events.publish({ type: 'container', action: 'exit', id, status: exit?.status ?? null })
   if (autoRemove) events.publish({ type: 'container', action: 'remove', id })
-  cleanUp(context, id, () => giveBack(context, id, container.record.runtime, autoRemove))
+  cleanUp(context, id, () =>
+    giveBack(context, container, { isLost: exit === undefined, isRemoved: autoRemove }),
+  )
 }
 
 /** The kernel's own count, read before the cgroup goes. */
@@ -76,11 +78,11 @@ function wasOomKilled(id: string): boolean {
 /** The runtime's state, the cgroup, the bundle; all files too if the container goes. */
 async function giveBack(
   context: ContainerContext,
-  id: string,
-  runtime: string,
-  isRemoved: boolean,
+  { id, record }: Container,
+  { isLost, isRemoved }: { isLost: boolean; isRemoved: boolean },
 ): Promise<void> {
-  await context.runtimes.get(runtime).delete(id, { force: true })
+  // A process that is known to have ended need not be looked for first.
+  await context.runtimes.get(record.runtime).delete(id, { force: isLost })
   await rm(context.paths.bundle(id), { recursive: true, force: true })
   if (isRemoved) await deleteFiles(context, id)
 }

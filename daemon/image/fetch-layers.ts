@@ -5,6 +5,7 @@ import type { ImageContext } from './context.ts'
 import type { JoinOptions } from './layer-work.ts'
 import type { StackLayer } from './stack.ts'
 import { unpackLayers } from './unpack.ts'
+import { Slots } from './slots.ts'
 
 /** Downloads at once; more gain nothing at one registry and make the first layer late. */
 const downloadsAtOnce = 3
@@ -74,7 +75,7 @@ function startDownloads(
   { say, signal }: { say: Say; signal: AbortSignal },
 ): Promise<void>[] {
   const { content, images, snapshotter } = context
-  const slots = new Semaphore(downloadsAtOnce)
+  const slots = new Slots(downloadsAtOnce)
   const download = async (layer: StackLayer) => {
     const isHere = await content.has(layer.digest)
     if (isHere && images.findLayer(layer.chainId) && (await snapshotter.hasLayer(layer.chainId))) {
@@ -124,27 +125,5 @@ function throttled(report: JoinOptions['report']): Say {
     last.set(layer, { phase, at: Date.now() })
     const bytes = current === undefined ? {} : { current, total: layer.blobBytes }
     report({ type: 'layer', digest: layer.digest, phase, ...bytes })
-  }
-}
-
-/** At most so many at once; the others wait in order. */
-class Semaphore {
-  #free: number
-  readonly #waiting: (() => void)[] = []
-
-  constructor(count: number) {
-    this.#free = count
-  }
-
-  async use<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#free > 0) this.#free--
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    try {
-      return await work()
-    } finally {
-      const next = this.#waiting.shift()
-      if (next) next()
-      else this.#free++
-    }
   }
 }

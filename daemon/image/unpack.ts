@@ -9,6 +9,7 @@ import type { PreparedLayer, Snapshotter } from '../snapshot/contract.ts'
 import type { LayerLimits } from './extract-layer.ts'
 import { showLayer } from './layer-failure.ts'
 import { settleRoot } from './settle-layer.ts'
+import { Slots } from './slots.ts'
 import { runUnpackChild } from './unpack-child.ts'
 import type { ExtractJob, LayerNeeds } from './unpack-job.ts'
 
@@ -228,26 +229,4 @@ async function unlessAborted(work: Promise<unknown>, signal: AbortSignal | undef
 
 function reportFile(prepared: PreparedLayer): string {
   return `${prepared.directory}.report`
-}
-
-/** At most so many at once; the others wait in order. */
-class Slots {
-  #free: number
-  readonly #waiting: (() => void)[] = []
-
-  constructor(count: number) {
-    this.#free = Math.max(1, count)
-  }
-
-  async use<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#free > 0) this.#free--
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    try {
-      return await work()
-    } finally {
-      const next = this.#waiting.shift()
-      if (next) next()
-      else this.#free++
-    }
-  }
 }

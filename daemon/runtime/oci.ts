@@ -68,6 +68,13 @@ export function createOciRuntime(config: OciRuntimeConfig): Runtime {
     }
   }
 
+  const killIfAlive = async (id: string): Promise<void> => {
+    const known = await state(id)
+    if (known?.pid === undefined || known.status === 'stopped') return
+    if (known.status === 'paused') await call(['resume', id])
+    await killAndWait(known.pid, id)
+  }
+
   return {
     name: config.name,
     terminal: 'console-socket',
@@ -125,17 +132,11 @@ export function createOciRuntime(config: OciRuntimeConfig): Runtime {
     // `delete --force` of a running container polls every 100 ms and leaves what it cannot kill: so the process is
     // killed here, and deleted when it has gone.
     delete: async (id, options = {}) => {
-      const known = await state(id)
-      if (known === undefined) return
-      if (options.force && known.pid !== undefined && known.status !== 'stopped') {
-        if (known.status === 'paused') await call(['resume', id])
-        await killAndWait(known.pid, id)
-      }
+      if (options.force) await killIfAlive(id)
       try {
         await call(['delete', id])
       } catch (error) {
-        // somebody else was quicker
-        if (!isKagoError(error, 'not_found')) throw error
+        if (!(error instanceof KagoError && error.code === 'not_found')) throw error
       }
     },
 

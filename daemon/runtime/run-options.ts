@@ -54,8 +54,8 @@ export interface MountOption {
   source?: string
   target: string
   readOnly?: boolean
-  /** private, rprivate (the default), slave, rslave, shared, rshared. */
-  propagation?: string
+  /** `rprivate` if absent. */
+  propagation?: 'private' | 'rprivate' | 'slave' | 'rslave' | 'shared' | 'rshared'
   /** Only for a tmpfs. */
   sizeBytes?: number
   /** Permission bits of a tmpfs's root directory. */

@@ -2,7 +2,7 @@
 import { KagoError } from '../../../shared/errors.ts'
 import type { Capabilities } from '../../../shared/oci/runtime-spec.ts'
 import type { RunOptions } from '../run-options.ts'
-import { nearest } from './nearest.ts'
+import { nearest } from '../../../shared/nearest.ts'
 
 /** Every capability of Linux, at the index of its bit (include/uapi/linux/capability.h). */
 export const capabilityNames = [

@@ -7,7 +7,6 @@ import type { SpecInput } from './input.ts'
 import { initDestination } from './process.ts'
 
 const defaultShmSizeBytes = 64 * 1024 * 1024
-const propagations = ['private', 'rprivate', 'slave', 'rslave', 'shared', 'rshared']
 
 /** The defaults, then the etc files, then what was asked for; a mount asked for replaces a default at its place. */
 export function buildMounts(input: SpecInput): Mount[] {
@@ -103,12 +102,6 @@ function askedMount(mount: MountOption, recursiveReadOnly: boolean): Mount {
     )
   }
   const propagation = mount.propagation ?? 'rprivate'
-  if (!propagations.includes(propagation)) {
-    throw new KagoError('invalid_argument', `mount propagation ${propagation} is not known`, {
-      hint: `use one of ${propagations.join(', ')}`,
-    })
-  }
-  const readOnly = mount.readOnly ? ['ro', ...(recursiveReadOnly ? ['rro'] : [])] : []
   return { destination, type: 'bind', source, options: ['rbind', propagation, ...readOnly] }
 }
 

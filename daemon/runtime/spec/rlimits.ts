@@ -2,7 +2,7 @@
 import { KagoError } from '../../../shared/errors.ts'
 import type { Rlimit } from '../../../shared/oci/runtime-spec.ts'
 import type { UlimitOption } from '../run-options.ts'
-import { nearest } from './nearest.ts'
+import { nearest } from '../../../shared/nearest.ts'
 
 export const rlimitNames = [
   'as',
