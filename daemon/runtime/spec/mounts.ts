@@ -102,6 +102,7 @@ function askedMount(mount: MountOption, recursiveReadOnly: boolean): Mount {
     )
   }
   const propagation = mount.propagation ?? 'rprivate'
+  const readOnly = mount.readOnly ? ['ro', ...(recursiveReadOnly ? ['rro'] : [])] : []
   return { destination, type: 'bind', source, options: ['rbind', propagation, ...readOnly] }
 }
 
