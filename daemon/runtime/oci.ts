@@ -68,12 +68,28 @@ export function createOciRuntime(config: OciRuntimeConfig): Runtime {
     }
   }
 
+  const processes = async (id: string): Promise<number[]> =>
+    parsePids((await call(['ps', '--format', 'json', id])).stdout)
+
+  // Somebody else may be quicker; and cgroup v2 lets the frozen be killed, where v1 keeps them until they are thawed.
+  const thaw = async (id: string): Promise<void> => {
+    try {
+      await call(['resume', id])
+    } catch (error) {
+      if (!isKagoError(error, 'wrong_state') || (await state(id))?.status === 'paused') throw error
+    }
+  }
+
   const killIfAlive = async (id: string): Promise<void> => {
     const known = await state(id)
     if (known?.pid === undefined || known.status === 'stopped') return
-    if (known.status === 'paused') await call(['resume', id])
+    if (known.status === 'paused') await thaw(id)
     await killAndWait(known.pid, id)
   }
+
+  /** runc calls a container paused whose processes were killed while they were frozen, and does not delete it. */
+  const endedFrozen = async (id: string): Promise<boolean> =>
+    (await state(id))?.status === 'paused' && (await processes(id)).length === 0
 
   return {
     name: config.name,
@@ -136,12 +152,15 @@ export function createOciRuntime(config: OciRuntimeConfig): Runtime {
       try {
         await call(['delete', id])
       } catch (error) {
-        if (!(error instanceof KagoError && error.code === 'not_found')) throw error
+        if (isKagoError(error, 'not_found')) return
+        if (!isKagoError(error, 'wrong_state') || !(await endedFrozen(id))) throw error
+        await thaw(id)
+        await call(['delete', id])
       }
     },
 
     state,
-    processes: async (id) => parsePids((await call(['ps', '--format', 'json', id])).stdout),
+    processes,
     explainFailure: (bundle, shimMessage) => explainLog(config.name, readLog(bundle), shimMessage),
   }
 }
@@ -206,7 +225,9 @@ function translate(name: string, error: unknown): unknown {
     })
   }
   if (
-    /not running|process already finished|is stopped|cannot pause|not paused|cannot (kill|exec)/.test(said)
+    /not running|process already finished|is stopped|not stopped|cannot pause|not paused|cannot (kill|exec)/.test(
+      said,
+    )
   ) {
     return new KagoError('wrong_state', `${name} refuses: ${error.message}`, {
       details: error.details,

@@ -3,7 +3,7 @@ import type { DeviceRule, LinuxResources } from '../../../shared/oci/runtime-spe
 import { cgroupDirectories } from '../../host/cgroup.ts'
 import { controlWrites, neededControllers } from './cgroup-files.ts'
 import { quote } from './quote.ts'
-import type { ScriptInput } from './script.ts'
+import type { ScriptInput } from './script-input.ts'
 
 /** Makes the group, sets its limits, and moves the shell into it. */
 export function cgroupLines(input: ScriptInput): string[] {

@@ -12,33 +12,9 @@ import type { CgroupLayout } from '../../host/cgroup.ts'
 import { noRlimit } from '../spec/rlimits.ts'
 import { cgroupLines, joinLines } from './cgroup-lines.ts'
 import { askedMountLines, baseMountLines, deviceLines, insideMountLines } from './mount-lines.ts'
+import type { ScriptInput } from './script-input.ts'
 import { plainPath, quote } from './quote.ts'
 import { allowsAllDevices } from './refuse.ts'
-
-/** What of the machine the scripts name; found once. */
-export interface ScriptHost {
-  layout: CgroupLayout
-  /**
-   * Absolute, static, with a shell that has its own mount, umount, mkdir, …: with it the scripts start few programs,
-   * and go on when the root has no program any more.
-   */
-  busybox: string
-  /** Absolute paths of util-linux's: busybox has lesser ones of the same names. */
-  mount: string
-  unshare: string
-  nsenter: string
-  setpriv: string
-  prlimit: string
-  /** Mounts of the host that hold the shell and busybox: made read-only for this container (CVE-2019-5736). */
-  programMounts: string[]
-}
-
-export interface ScriptInput {
-  id: string
-  bundle: string
-  spec: RuntimeSpec
-  host: ScriptHost
-}
 
 /** The script of a start. Its arguments: the pid file, and later the stage. */
 export function startScript(input: ScriptInput): string {

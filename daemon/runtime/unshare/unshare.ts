@@ -32,7 +32,8 @@ import { explainLog } from '../explain-failure.ts'
 import { controlWrites } from './cgroup-files.ts'
 import { noticesOf, refuseProcess, refuseSpec } from './refuse.ts'
 import { enterScript } from './enter-script.ts'
-import { execEntry, execScript, type ScriptHost, startScript } from './script.ts'
+import { execEntry, execScript, startScript } from './script.ts'
+import type { ScriptHost } from './script-input.ts'
 
 const features: readonly RuntimeFeature[] = ['pause', 'update', 'exec', 'cgroup-v2']
 const killSignal = 9
