@@ -7,8 +7,7 @@
  * and in its new namespaces, waits as a shell of the host while another changes the root of both (pivot_root(2) moves
  * every process of the mount namespace), takes the old root away, and then lets it go on.
  */
-import type { Process, RuntimeSpec } from '../../../shared/oci/runtime-spec.ts'
-import type { CgroupLayout } from '../../host/cgroup.ts'
+import type { Process } from '../../../shared/oci/runtime-spec.ts'
 import { noRlimit } from '../spec/rlimits.ts'
 import { cgroupLines, joinLines } from './cgroup-lines.ts'
 import { askedMountLines, baseMountLines, deviceLines, insideMountLines } from './mount-lines.ts'
