@@ -1,5 +1,5 @@
 /** Sends a signal to a container's process 1. */
-import { KagoError } from '../../shared/errors.ts'
+import { isKagoError, KagoError } from '../../shared/errors.ts'
 import type { ContainerContext } from './context.ts'
 import { findContainer } from './find.ts'
 import type { Container } from './record.ts'
@@ -32,6 +32,11 @@ export function liveTask(context: ContainerContext, container: Container): LiveT
   })
 }
 
+/** What has ended meanwhile needs it no more: cgroup v2 kills the frozen, v1 only when they thaw. */
 export async function thaw(context: ContainerContext, container: Container): Promise<void> {
-  await context.runtimes.get(container.record.runtime).resume(container.id)
+  try {
+    await context.runtimes.get(container.record.runtime).resume(container.id)
+  } catch (error) {
+    if (!isKagoError(error, 'wrong_state', 'not_found')) throw error
+  }
 }

@@ -1,4 +1,5 @@
 /** Removes a container: its record first, then its files. What the record no longer names, the next start sweeps. */
+import { existsSync } from 'node:fs'
 import { KagoError } from '../../shared/errors.ts'
 import { operate } from '../operation/operation.ts'
 import { cleanUp } from './clean-up.ts'
@@ -26,12 +27,20 @@ export async function removeContainer(
       }
       await operation.step('forget its record', { by: 'kago.db' }, () => {
         context.containers.remove(id, 'durable')
-        cleanUp(context, id, () => deleteFiles(context, id))
+        cleanUp(context, id, () => giveBackAll(context, container))
       })
     })
     context.events.publish({ type: 'container', action: 'remove', id })
     return container
   })
+}
+
+/** A bundle that is still there says that what the last task held was not given back. */
+async function giveBackAll(context: ContainerContext, { id, record }: Container): Promise<void> {
+  if (existsSync(context.paths.bundle(id))) {
+    await context.runtimes.get(record.runtime).delete(id, { force: true })
+  }
+  await deleteFiles(context, id)
 }
 
 async function endTask(context: ContainerContext, container: Container): Promise<void> {

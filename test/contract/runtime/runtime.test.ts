@@ -491,6 +491,17 @@ for (const name of [...ociRuntimes, 'unshare']) {
       expect((await container.ended).signal).toBe(9)
     })
 
+    test('deletes what was killed while it was frozen', async () => {
+      const container = await stage.start(['sh', '-c', 'sleep 60 & wait'])
+      await stage.runtime.pause(container.id)
+      process.kill(container.pid, 'SIGKILL')
+      // cgroup v2 lets it end at once, v1 when it thaws
+      if (layout.version === 1) await stage.runtime.resume(container.id)
+      expect((await container.ended).signal).toBe(9)
+      await stage.runtime.delete(container.id)
+      expect(await stage.runtime.state(container.id)).toBeUndefined()
+    })
+
     test('names a container that it does not know', async () => {
       await expect(stage.runtime.kill('nobody', 9)).rejects.toSatisfy((error) =>
         isKagoError(error, 'not_found'),
