@@ -13,6 +13,7 @@ import { containerUndos } from './container/undos.ts'
 import { openContentStore } from './content/store.ts'
 import { createEventBus } from './events/bus.ts'
 import { readHostFacts } from './host/features.ts'
+import { notifyReady } from './host/notify.ts'
 import { settleDeletions } from './image/collect.ts'
 import { createImageMemory, type ImageContext } from './image/context.ts'
 import { loadEmbedded } from './image/embedded.ts'
@@ -100,6 +101,9 @@ export async function startDaemon(config: Config): Promise<Daemon> {
   const app = createServer(nativeHandlers(context), log)
   await listenOnSocket(app, paths.socket, config.socketGroup)
   log.info({ ...daemonVersion(), socket: paths.socket, pid: process.pid }, 'kagod is ready')
+  await notifyReady().catch((error: unknown) => {
+    log.warn({ err: error }, 'the service manager could not be told')
+  })
 
   return {
     async close() {

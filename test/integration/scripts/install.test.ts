@@ -46,6 +46,7 @@ describe('the installer', () => {
     expect(unit).toContain('\nExecStart=/opt/it/bin/kagod\n')
     expect(unit).toContain('\nKillMode=process\n')
     expect(unit).toContain('\nDelegate=yes\n')
+    expect(unit).toContain('\nType=notify\nNotifyAccess=all\n')
   })
 
   it('installs completion for three shells', () => {
