@@ -192,7 +192,10 @@ async function requireSpace(target: IngestTarget, offset: number): Promise<void>
   throw new KagoError(
     'exhausted',
     `not enough space in ${directory}: ${target.digest} needs ${needed} bytes more, ${freeBytes} are free`,
-    { hint: 'free some with: kago system prune', details: { path: directory, needed, free: freeBytes } },
+    {
+      hint: 'free some: kago rm and kago rmi remove containers and images',
+      details: { path: directory, needed, free: freeBytes },
+    },
   )
 }
 

@@ -54,7 +54,7 @@ export interface ContentStore {
   /** Removes content and partial bytes; nothing there is success. */
   remove(digest: Digest): Promise<void>
   list(): Promise<Digest[]>
-  /** Bytes of all partials and how many there are; `kago system prune` removes them by `remove`. */
+  /** Bytes of all partials and how many there are; `remove` takes them away. */
   listPartials(): Promise<{ digest: Digest; bytes: number }[]>
   /** Removes what a crash left of `write`; call once before anything else. */
   recover(): Promise<void>

@@ -92,7 +92,11 @@ export async function diskSpace(path: string): Promise<DiskSpace> {
 }
 
 const words: Record<string, { code: ErrorCode; says: string; hint?: string }> = {
-  ENOSPC: { code: 'exhausted', says: 'no space left on the disk', hint: 'free some with: kago system prune' },
+  ENOSPC: {
+    code: 'exhausted',
+    says: 'no space left on the disk',
+    hint: 'free some: kago rm and kago rmi remove containers and images',
+  },
   EDQUOT: { code: 'exhausted', says: 'the disk quota is used up' },
   EMFILE: { code: 'exhausted', says: 'too many open files in this process', hint: 'raise LimitNOFILE' },
   ENFILE: { code: 'exhausted', says: 'too many open files on this machine' },

@@ -151,7 +151,7 @@ export class ArchiveIntake {
         'exhausted',
         `not enough space for ${showName(name)} of the archive (${size} bytes)`,
         {
-          hint: 'free some with: kago system prune',
+          hint: 'free some: kago rm and kago rmi remove containers and images',
         },
       )
     }
