@@ -7,6 +7,7 @@ import { cgroupsPath } from './create-options.ts'
 import { cleanUp } from './clean-up.ts'
 import type { ContainerContext } from './context.ts'
 import { deleteFiles } from './delete-files.ts'
+import { leaveUnit } from './leave-unit.ts'
 import { isAlive, nextState } from './lifecycle.ts'
 import { type Container, readContainer } from './record.ts'
 
@@ -25,6 +26,7 @@ export function watchTask(context: ContainerContext, id: string, shim: ShimConne
     },
   )
   context.tasks.set(id, { shim, ended })
+  void leaveUnit(context, id)
 }
 
 /** Lets go of all tasks; they go on without the daemon. */

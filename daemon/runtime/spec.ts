@@ -48,8 +48,7 @@ export function buildSpec(input: SpecInput): RuntimeSpec {
       ...(limits.length > 0 && { rlimits: limits }),
       noNewPrivileges: options.securityOpt.noNewPrivileges ?? false,
       ...(apparmor !== undefined && { apparmorProfile: apparmor }),
-      // Without it a container would be as safe from the kernel's choice as the daemon is.
-      oomScoreAdj: options.oomScoreAdj ?? 0,
+      ...(options.oomScoreAdj !== undefined && { oomScoreAdj: options.oomScoreAdj }),
     },
     root: { path: 'rootfs', readonly: options.readOnly },
     hostname: containerHostname(input),

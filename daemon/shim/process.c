@@ -67,23 +67,36 @@ static void write_oom_score(int score) {
   close(fd);
 }
 
-void adjust_oom_score(struct shim *shim) {
+static bool read_oom_score(int *score) {
   char text[16];
   int fd = open("/proc/self/oom_score_adj", O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return;
+  if (fd < 0) return false;
   ssize_t length = read(fd, text, sizeof text - 1);
   close(fd);
-  if (length <= 0) return;
+  if (length <= 0) return false;
   text[length] = '\0';
-  shim->original_oom_score = atoi(text);
+  *score = atoi(text);
+  return true;
+}
+
+void adjust_oom_score(struct shim *shim) {
+  if (!read_oom_score(&shim->original_oom_score)) return;
   shim->oom_score_changed = true;
   write_oom_score(shim->options.oom_score_adj);
+}
+
+/* What guards the daemon from the kernel is not handed on: no container is safer than other processes unless it is asked. */
+static void drop_oom_guard(struct shim *shim) {
+  int score = shim->original_oom_score;
+  if (!shim->oom_score_changed && !read_oom_score(&score)) return;
+  if (score < 0) write_oom_score(0);
+  else if (shim->oom_score_changed) write_oom_score(score);
 }
 
 static _Noreturn void become_runtime(struct shim *shim) {
   sigset_t none;
   setsid(); /* so that a cancel reaches all of the runtime, and no terminal of ours is its own */
-  if (shim->oom_score_changed) write_oom_score(shim->original_oom_score);
+  drop_oom_guard(shim);
   for (int fd = 0; fd < 3; fd++)
     if (dup2(shim->child_stdio[fd], fd) < 0) _exit(127);
   syscall(SYS_close_range, 3U, ~0U, 0U);

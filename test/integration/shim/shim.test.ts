@@ -639,6 +639,20 @@ describe.each(builds)('the shim %s', (_, program, target) => {
       expect(shims).toMatch(/^-?\d+$/)
     })
 
+    it.each([300, -300])('hands on an oom score of %i unless it guards the daemon', async (score) => {
+      const words = [
+        '#!/bin/sh',
+        // Lowering it may be forbidden to us.
+        `echo ${score} 2>&- >/proc/self/oom_score_adj`,
+        `cat /proc/self/oom_score_adj >${bundle.file('score')}`,
+        `exec ${bundle.options([]).program} "$@"`,
+      ]
+      writeFileSync(bundle.file('guarded'), words.join('\n'), { mode: 0o755 })
+      const options = bundle.options(sh('cat /proc/self/oom_score_adj'), { program: bundle.file('guarded') })
+      const { stdout } = await run(options)
+      expect(Number(stdout.toString())).toBe(Math.max(0, Number(bundle.read('score'))))
+    })
+
     it('is found on a path longer than a socket address', async () => {
       const long = join(bundle.path, 'd'.repeat(120))
       mkdirSync(long)

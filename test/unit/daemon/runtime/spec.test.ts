@@ -326,11 +326,6 @@ describe('power', () => {
     )
   })
 
-  test('the score for the kernel’s choice when memory is short is asked for, or 0 whatever the daemon’s is', () => {
-    expect(build({ oomScoreAdj: -500 }).process.oomScoreAdj).toBe(-500)
-    expect(build({}).process.oomScoreAdj).toBe(0)
-  })
-
   test('a device is made and allowed with the permissions asked for', () => {
     const device = {
       path: '/dev/fuse',
