@@ -218,7 +218,9 @@ function translate(name: string, error: unknown): unknown {
   if (!(error instanceof KagoError) || error.code !== 'internal') return error
   const stderr = error.details?.['stderr']
   const said = typeof stderr === 'string' ? stderr : ''
-  if (/does not exist|error opening file .*status.*No such file/.test(said)) {
+  if (
+    /does not exist|error opening file .*status.*No such file|cannot open directory .*No such file/.test(said)
+  ) {
     return new KagoError('not_found', `${name} knows no such container`, {
       details: error.details,
       cause: error,

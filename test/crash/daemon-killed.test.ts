@@ -1,4 +1,6 @@
 import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { eventually, type Kagod, leftovers, shimsOf, startKagod } from '../harness/kagod.ts'
@@ -14,17 +16,19 @@ afterAll(async () => {
 const image = 'localhost/busybox'
 
 test('kill -9 with ten containers: all go on, their logs are whole, their exit statuses are true', async () => {
+  const gate = mkdtempSync(join(tmpdir(), 'kago-gate-'))
   const ids = await Promise.all(
     Array.from({ length: 10 }, (_, index) =>
       kagod.runDetached({
         image,
         name: `c${index}`,
+        mounts: [{ type: 'bind', source: gate, target: '/gate' }],
         // The first three end while there is no daemon, each with a status of its own.
         command: [
           'sh',
           '-c',
           index < 3
-            ? `echo begin; sleep 1.2; echo end; exit ${20 + index}`
+            ? `echo begin; until [ -e /gate/open ]; do sleep 0.05; done; echo end; exit ${20 + index}`
             : `i=0; while [ $i -lt 2000 ]; do echo line $i; i=$((i+1)); [ $((i % 100)) = 0 ] && sleep 0.1; done; sleep 1000`,
         ],
       }),
@@ -33,6 +37,7 @@ test('kill -9 with ten containers: all go on, their logs are whole, their exit s
   const before = await Promise.all(ids.map((id) => kagod.inspect(id)))
   await kagod.crash()
   expect(shimsOf(kagod).length).toBe(10)
+  writeFileSync(join(gate, 'open'), '')
   await eventually(() => shimsOf(kagod).length === 7, 'three containers end without a daemon')
   await kagod.start()
 
@@ -61,6 +66,7 @@ test('kill -9 with ten containers: all go on, their logs are whole, their exit s
     expect(task).toMatchObject({ state: 'exited', exitStatus: 137, exitSignal: 9 })
   }
   for (const id of ids) await kagod.ok('DELETE', `/v1/containers/${id}`)
+  rmSync(gate, { recursive: true })
   await eventually(
     () => Object.values(leftovers(kagod)).every((list) => list.length === 0),
     `nothing is left: ${JSON.stringify(leftovers(kagod))}`,

@@ -275,6 +275,8 @@ for (const name of [...ociRuntimes, 'unshare']) {
       // the fourth is that of the directory being listed
       expect((await stage.run(['ls', '/proc/self/fd'])).stdout).toBe('0\n1\n2\n3\n')
       const container = await stage.start(['sleep', '60'])
+      // started, it may be the runtime's own program for a moment yet
+      await expect.poll(() => readFileSync(`/proc/${container.pid}/cmdline`, 'utf8')).toMatch(/^sleep/)
       expect(readdirSync(`/proc/${container.pid}/fd`)).toEqual(['0', '1', '2'])
       expect((await container.exec(['ls', '/proc/self/fd'])).stdout).toBe('0\n1\n2\n3\n')
       await stage.runtime.kill(container.id, 9)

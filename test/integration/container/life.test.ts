@@ -47,9 +47,13 @@ test('whoever has read the exit finds the name free', async () => {
 
 test('signals through the stream end the process with 128 + signal', async () => {
   const stream = await kagod.upgrade('/v1/containers/run', {
-    create: { image, command: ['sleep', '1000'], init: true },
+    create: { image, command: ['sh', '-c', 'echo up; exec sleep 1000'], init: true },
+    attach: { stdin: false, output: true },
   })
-  stream.once('data', () => stream.write(encodeSignal('TERM')))
+  // Its output says that the first process is there and listens: before, the kernel throws a signal to it away.
+  stream.on('data', (bytes: Buffer) => {
+    if (bytes.includes('up\n')) stream.write(encodeSignal('TERM'))
+  })
   expect((await readRun(stream)).exit).toBe(143)
 })
 

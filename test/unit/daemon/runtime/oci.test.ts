@@ -16,7 +16,7 @@ cd "${'$'}{0%/*}"
 shift 2
 echo "$1" >>calls
 say() { echo "time=\"now\" level=error msg=\"$1\"" >&2; exit 1; }
-[ -e known ] || say 'container does not exist'
+[ -e known ] || say "$(cat unknown)"
 status=stopped
 [ ! -s pids ] || status=running
 [ ! -e frozen ] || status=paused
@@ -76,8 +76,13 @@ test('a deletion does not mind that somebody else has thawed it', async () => {
   expect(calls().filter((call) => call !== 'state')).toEqual(['resume', 'delete'])
 })
 
-test('what is not known is deleted already', async () => {
+test.each([
+  ['container does not exist'],
+  // crun 1.8
+  ['cannot open directory `/run/kago/runtime/crun/c`: No such file or directory'],
+])('what is not known is deleted already: %s', async (words) => {
   rmSync(join(directory, 'known'))
+  put('unknown', words)
   await runtime.delete('c')
   await runtime.delete('c', { force: true })
 })
