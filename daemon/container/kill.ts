@@ -1,5 +1,6 @@
 /** Sends a signal to a container's process 1. */
 import { isKagoError, KagoError } from '../../shared/errors.ts'
+import { operate } from '../operation/operation.ts'
 import type { ContainerContext } from './context.ts'
 import { findContainer } from './find.ts'
 import type { Container } from './record.ts'
@@ -15,10 +16,17 @@ export async function killContainer(
   const container = findContainer(context, text)
   const task = liveTask(context, container)
   const name = normalizeSignal(signal)
-  await task.shim.signal(name)
-  // A frozen process gets its signals when it thaws: Docker's users wait for that in vain.
-  if (container.state === 'paused' && name === 'KILL') await thaw(context, container)
-  if (name === 'KILL') await task.ended
+  await operate(context, { kind: 'container.kill', target: container.id }, async (operation) => {
+    await operation.step(`send SIG${name}`, { by: 'kill(2)', shell: `kill -${name} ${container.pid}` }, () =>
+      task.shim.signal(name),
+    )
+    if (name !== 'KILL') return
+    // A frozen process gets its signals when it thaws: Docker's users wait for that in vain.
+    if (container.state === 'paused') {
+      await operation.step('thaw it', { by: 'cgroup freezer' }, () => thaw(context, container))
+    }
+    await operation.step('wait for its end', { by: 'waitid(2), by the shim' }, () => task.ended)
+  })
   return container
 }
 

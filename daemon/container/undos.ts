@@ -2,6 +2,7 @@
 import { rm } from 'node:fs/promises'
 import { isKagoError } from '../../shared/errors.ts'
 import type { State } from '../../shared/protocol/containers.ts'
+import { linuxResources } from '../runtime/spec/resources.ts'
 import { connectShim } from '../shim/client.ts'
 import type { ContainerContext } from './context.ts'
 import { deleteFiles } from './delete-files.ts'
@@ -20,6 +21,7 @@ export function containerUndos(context: ContainerContext): [string, ContainerUnd
     ['container.delete-bundle', (id) => rm(context.paths.bundle(id), { recursive: true, force: true })],
     ['container.end-task', (id, event: StartFailure) => endTask(context, id, event)],
     ['container.thaw', (id) => thaw(context, id)],
+    ['container.recorded-limits', (id) => setRecordedLimits(context, id)],
     ['container.still-runs', async (id, state: State) => stillRuns(context, id, state)],
   ]
 }
@@ -59,6 +61,16 @@ async function killByShim(socketPath: string): Promise<void> {
     // No shim: it never came up, or it has ended.
     if (!isKagoError(error, 'unavailable', 'not_found', 'wrong_state')) throw error
   }
+}
+
+/** A change of limits that was not recorded is no change. */
+async function setRecordedLimits(context: ContainerContext, id: string): Promise<void> {
+  const row = context.containers.find(id)
+  if (row === undefined || !isAlive(row.state)) return
+  const { record } = readContainer(row)
+  await context.runtimes
+    .get(record.runtime)
+    .update(id, linuxResources(record.options.resources, context.host))
 }
 
 /** A stop that failed leaves a container that runs, unless it has ended all the same. */

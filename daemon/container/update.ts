@@ -27,8 +27,10 @@ export async function updateContainer(
     const runtime = context.runtimes.get(container.record.runtime)
     await operate(context, { kind: 'container.update', target: id }, async (operation) => {
       if (isAlive(container.state)) {
-        await operation.step('set the limits', { by: `${runtime.name} update` }, () =>
-          runtime.update(id, linuxResources(resources, context.host)),
+        await operation.step(
+          'set the limits',
+          { by: `${runtime.name} update`, undo: ['container.recorded-limits', id] },
+          () => runtime.update(id, linuxResources(resources, context.host)),
         )
       }
       await operation.step('write the record', { by: 'kago.db' }, () => {

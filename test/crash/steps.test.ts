@@ -34,6 +34,14 @@ const verbs: Record<string, { prepare?: () => Promise<unknown>; act: () => Promi
     prepare: () => kagod.runDetached({ image, name: 'x', command: ['sleep', '1000'] }),
     act: () => kagod.request('POST', '/v1/containers/x/stop', { timeoutSeconds: 0 }),
   },
+  'container.kill': {
+    prepare: () => kagod.runDetached({ image, name: 'x', command: ['sleep', '1000'] }),
+    act: () => kagod.request('POST', '/v1/containers/x/kill'),
+  },
+  'container.update': {
+    prepare: () => kagod.runDetached({ image, name: 'x', command: ['sleep', '1000'] }),
+    act: () => kagod.request('POST', '/v1/containers/x/update', { resources: { pidsLimit: 30 } }),
+  },
   'container.pause': {
     prepare: () => kagod.runDetached({ image, name: 'x', command: ['sleep', '1000'] }),
     act: () => kagod.request('POST', '/v1/containers/x/pause'),
