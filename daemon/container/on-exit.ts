@@ -1,5 +1,7 @@
 /** What happens when a container's process has ended: its status is recorded, then what it held is given back. */
 import { rm } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isKagoError } from '../../shared/errors.ts'
 import type { ContainerExit } from '../../shared/protocol/frames.ts'
 import { readCgroupLayout, readMemoryUse } from '../host/cgroup.ts'
 import type { ShimConnection } from '../shim/client.ts'
@@ -11,20 +13,30 @@ import { leaveUnit } from './leave-unit.ts'
 import { isAlive, nextState } from './lifecycle.ts'
 import { type Container, readContainer } from './record.ts'
 
+/** How long a full disk is given before the next try. */
+const recordAgainMs = 500
+
 /** Waits for the end of a task that runs; its `ended` settles once the end is recorded. */
 export function watchTask(context: ContainerContext, id: string, shim: ShimConnection): void {
   // A daemon that ends lets go of its tasks first: that their connections close then is not their end.
   const isOurs = () => context.tasks.get(id)?.shim === shim
-  const ended = shim.exited.then(
-    (exit) => {
-      if (isOurs()) recordExit(context, id, exit)
-    },
-    (error: unknown) => {
-      if (!isOurs()) return
+  const record = async (exit: ContainerExit | undefined) => {
+    for (let isFirst = true; isOurs(); isFirst = false) {
+      try {
+        recordExit(context, id, exit)
+      } catch (error) {
+        if (!isKagoError(error, 'exhausted', 'unavailable')) throw error
+        // The exit file keeps it until then, also for a daemon that is started later.
+        if (isFirst) context.log.error({ err: error, container: id }, 'its end cannot be recorded yet')
+        await sleep(recordAgainMs)
+      }
+    }
+  }
+  const ended = shim.exited.then(record, async (error: unknown) => {
+    if (isOurs())
       context.log.warn({ err: error, container: id }, 'the shim is gone, and with it the exit status')
-      recordExit(context, id, undefined)
-    },
-  )
+    await record(undefined)
+  })
   context.tasks.set(id, { shim, ended })
   void leaveUnit(context, id)
 }
@@ -41,11 +53,9 @@ export function releaseTasks({ tasks }: ContainerContext): void {
  * Deleting what is left goes on after it has returned.
  */
 export function recordExit(context: ContainerContext, id: string, exit: ContainerExit | undefined): void {
-  const { containers, tasks, events } = context
-  tasks.get(id)?.shim.close()
-  tasks.delete(id)
+  const { containers, events } = context
   const row = containers.find(id)
-  if (row === undefined) return
+  if (row === undefined) return letGo(context, id)
   const container = readContainer(row)
   const { autoRemove } = container.record.options
   if (isAlive(row.state)) {
@@ -65,11 +75,17 @@ export function recordExit(context: ContainerContext, id: string, exit: Containe
     )
   }
   if (autoRemove) containers.remove(id, 'quick')
+  letGo(context, id)
   events.publish({ type: 'container', action: 'exit', id, status: exit?.status ?? null })
   if (autoRemove) events.publish({ type: 'container', action: 'remove', id })
   cleanUp(context, id, () =>
     giveBack(context, container, { isLost: exit === undefined, isRemoved: autoRemove }),
   )
+}
+
+function letGo({ tasks }: ContainerContext, id: string): void {
+  tasks.get(id)?.shim.close()
+  tasks.delete(id)
 }
 
 /** The kernel's own count, read before the cgroup goes. */

@@ -1,6 +1,7 @@
 /** The daemon's one database: names, records, references and the journal, in SQLite. Bytes, trees and logs stay files. */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
-import { KagoError } from '../../shared/errors.ts'
+import { isKagoError, KagoError } from '../../shared/errors.ts'
+import { keepReserve } from './reserve.ts'
 import { migrations } from './schema.ts'
 
 /**
@@ -16,7 +17,10 @@ export interface Database {
   one<T>(sql: string, ...values: SQLInputValue[]): T | undefined
   /** Runs a statement; the number of rows it changed. */
   run(sql: string, ...values: SQLInputValue[]): number
-  /** Runs `body` in one transaction; what it throws rolls all of it back. Not to be nested. */
+  /**
+   * Runs `body` in one transaction; what it throws rolls all of it back. Not to be nested.
+   * On a full disk it is run once more, with the room that was kept for that.
+   */
   transaction<T>(durability: Durability, body: () => T): T
   close(): void
 }
@@ -28,6 +32,7 @@ export interface Database {
 export function openDatabase(path: string): Database {
   const sqlite = open(path)
   migrate(sqlite, path)
+  const reserve = keepReserve(`${path}-reserve`)
   let synchronous: Durability = 'quick'
   const statements = new Map<string, StatementSync>()
   const prepare = (sql: string) => {
@@ -49,19 +54,29 @@ export function openDatabase(path: string): Database {
         sqlite.exec(`PRAGMA synchronous=${durability === 'durable' ? 'FULL' : 'NORMAL'}`)
         synchronous = durability
       }
-      sqlite.exec('BEGIN IMMEDIATE')
+      reserve.restore()
       try {
-        const result = body()
-        sqlite.exec('COMMIT')
-        return result
+        return inTransaction(sqlite, path, body)
       } catch (error) {
-        if (sqlite.isTransaction) sqlite.exec('ROLLBACK')
-        throw databaseError(error, path)
+        if (!isKagoError(error, 'exhausted') || !reserve.release()) throw error
+        return inTransaction(sqlite, path, body)
       }
     },
     close() {
       sqlite.close()
     },
+  }
+}
+
+function inTransaction<T>(sqlite: DatabaseSync, path: string, body: () => T): T {
+  try {
+    sqlite.exec('BEGIN IMMEDIATE')
+    const result = body()
+    sqlite.exec('COMMIT')
+    return result
+  } catch (error) {
+    if (sqlite.isTransaction) sqlite.exec('ROLLBACK')
+    throw databaseError(error, path)
   }
 }
 

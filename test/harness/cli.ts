@@ -45,7 +45,7 @@ export interface CliOptions {
 }
 
 export async function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
-  const child = spawn(process.execPath, [await buildCli(), ...args], {
+  const child = spawn(process.execPath, ['--', await buildCli(), ...args], {
     cwd: options.cwd,
     env: cliEnvironment(options),
     stdio: 'pipe',
