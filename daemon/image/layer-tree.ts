@@ -33,7 +33,8 @@ import {
   setXattr,
 } from '../host/syscalls.ts'
 import { errnoCode } from '../host/files.ts'
-import { EntryRefused, isXattrKept, type LayerAction, showName } from './layer-entry.ts'
+import { EntryRefused, isXattrKept, type LayerAction } from './layer-entry.ts'
+import { setXattrs, timeOf } from './layer-metadata.ts'
 import { atPath, baseName, parentOf, joinPath, removeAll } from './layer-paths.ts'
 import type { TarEntry } from './tar-reader.ts'
 
@@ -70,8 +71,6 @@ export interface Seed {
 }
 
 const impliedMode = 0o755
-/** What every file system that knows attributes can hold. */
-const maxSafeXattrBytes = 1024
 /** As the kernel's MAXSYMLINKS. */
 const maxHops = 40
 
@@ -145,7 +144,7 @@ export class LayerTree {
       if (uid !== 0 || gid !== 0) fs.fchownSync(file.fd, uid, gid)
       // A change of owner, and a write, clear the set-id bits.
       if ((mode & 0o7000) !== 0) fs.fchmodSync(file.fd, mode)
-      if (xattrs.size > 0) this.#setXattrs(file.path, xattrs)
+      if (xattrs.size > 0) setXattrs(file.path, xattrs)
       setFileTimes(file.fd, mtime)
     } finally {
       fs.closeSync(file.fd)
@@ -260,11 +259,9 @@ export class LayerTree {
     const directory = this.#directories.get(path) ?? this.#findOrMakeDirectory(path)
     directory.isExplicit = true
     directory.time = entry.mtime
-    {
-      fs.lchownSync(atPath(path), entry.uid, entry.gid)
-      fs.chmodSync(atPath(path), entry.mode)
-      this.#setXattrs(path, entry.xattrs)
-    }
+    fs.lchownSync(atPath(path), entry.uid, entry.gid)
+    fs.chmodSync(atPath(path), entry.mode)
+    setXattrs(path, entry.xattrs)
   }
 
   #findOrMakeDirectory(path: string): DirectoryState {
@@ -310,10 +307,8 @@ export class LayerTree {
 
   #resetDirectory(path: string, directory: DirectoryState): void {
     directory.time = undefined
-    {
-      fs.lchownSync(atPath(path), 0, 0)
-      fs.chmodSync(atPath(path), impliedMode)
-    }
+    fs.lchownSync(atPath(path), 0, 0)
+    fs.chmodSync(atPath(path), impliedMode)
   }
 
   #hideContent(path: string): void {
@@ -375,12 +370,10 @@ export class LayerTree {
   }
 
   #finishNode(path: string, entry: TarEntry, mode?: number): void {
-    {
-      if (entry.uid !== 0 || entry.gid !== 0) fs.lchownSync(atPath(path), entry.uid, entry.gid)
-      if (mode !== undefined && (mode & 0o7000) !== 0) fs.chmodSync(atPath(path), mode)
-      this.#setXattrs(path, entry.xattrs)
-      setPathTimes(atPath(path), entry.mtime)
-    }
+    if (entry.uid !== 0 || entry.gid !== 0) fs.lchownSync(atPath(path), entry.uid, entry.gid)
+    if (mode !== undefined && (mode & 0o7000) !== 0) fs.chmodSync(atPath(path), mode)
+    setXattrs(path, entry.xattrs)
+    setPathTimes(atPath(path), entry.mtime)
   }
 
   #makeHardlink(raw: string, rawTarget: string): void {
@@ -430,25 +423,6 @@ export class LayerTree {
     const found = lstat(path)
     if (found !== undefined && this.#isSeed(path, found) && found.nlink === 1n) removeAll(path)
   }
-
-  /** Keeps those that are allowed and that this file system and this kind of file can have. */
-  #setXattrs(path: string, xattrs: ReadonlyMap<string, Buffer>): void {
-    for (const [name, value] of xattrs) {
-      if (!isXattrKept(name)) continue
-      try {
-        setXattr(atPath(path), name, value)
-      } catch (error) {
-        // EPERM: the kernel has user.* on files and directories only. A capability must never get lost like that.
-        const code = errnoCode(error)
-        if (name.startsWith('user.') && (code === 'EOPNOTSUPP' || code === 'ENOTSUP' || code === 'EPERM'))
-          continue
-        // ext4 says ENOSPC where no block of attributes can hold it, however empty the disk.
-        if (code === 'E2BIG' || code === 'ERANGE' || (code === 'ENOSPC' && value.length > maxSafeXattrBytes))
-          throw new EntryRefused(`its attribute ${showName(name)} is larger than the file system takes`)
-        throw error
-      }
-    }
-  }
 }
 
 const openFlags = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL | fs.constants.O_NOFOLLOW
@@ -459,9 +433,4 @@ function lstat(path: string): fs.BigIntStats | undefined {
 
 function isWhiteout(found: fs.BigIntStats): boolean {
   return found.isCharacterDevice() && found.rdev === 0n
-}
-
-function timeOf(found: fs.BigIntStats): TarEntry['mtime'] {
-  const seconds = found.mtimeNs / 1_000_000_000n - (found.mtimeNs % 1_000_000_000n < 0n ? 1n : 0n)
-  return { seconds: Number(seconds), nanoseconds: Number(found.mtimeNs - seconds * 1_000_000_000n) }
 }
