@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { bundle, programs } from './bundle.ts'
+import { makeBytecode, starter } from './code-cache.ts'
 
 const root = join(import.meta.dirname, '..')
 const dist = join(root, 'dist')
@@ -51,6 +52,11 @@ async function main(): Promise<void> {
       return { content: text, inputs }
     })
   }
+  await output('kago.cjs', starter, async () => ({ content: starter, inputs: [] }))
+  await output('cli.bytecode', process.version, async () => {
+    const parts = ['scripts/code-cache.ts', 'scripts/code-cache-program.ts', 'dist/cli.cjs']
+    return { content: makeBytecode(readFileSync(join(dist, 'cli.cjs'))), inputs: parts }
+  })
   for (const [name, start] of [
     ['kago', 'kago.cjs'],
     // A daemon that mostly waits has no use for V8's 16 MiB of room for young objects, nor for glibc's heap per thread.
@@ -69,7 +75,7 @@ async function main(): Promise<void> {
     await output(`completion/kago.${shell}`, '', async () => {
       const { makeCompletion } = await import('../cli/commands/completion-script.ts')
       // Written from the table of commands: made again whenever the command line is.
-      const inputs = record['kago.cjs']?.inputs ?? []
+      const inputs = record['cli.cjs']?.inputs ?? []
       return { content: (await makeCompletion())[shell], inputs }
     })
   }

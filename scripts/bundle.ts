@@ -10,7 +10,7 @@ export interface Program {
 }
 
 export const programs: readonly Program[] = [
-  { entry: 'cli/main.ts', output: 'kago.cjs', format: 'cjs' },
+  { entry: 'cli/main.ts', output: 'cli.cjs', format: 'cjs' },
   { entry: 'daemon/main.ts', output: 'kagod.mjs', format: 'esm' },
   { entry: 'daemon/image/unpack-layer.ts', output: 'unpack-layer.mjs', format: 'esm' },
 ]

@@ -59,9 +59,9 @@ const durationUnits: Readonly<Record<string, number>> = {
 /** Milliseconds from `1h30m`, `90s`, `1.5h`, `250ms`; undefined for what is no duration. */
 export function parseDuration(text: string): number | undefined {
   if (text === '0') return 0
-  if (!/^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|ms|s|m|h))+$/.test(text)) return undefined
+  if (!/^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|\u00b5s|ms|s|m|h))+$/.test(text)) return undefined
   let total = 0
-  for (const [, amount, unit = ''] of text.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h)/g)) {
+  for (const [, amount, unit = ''] of text.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|\u00b5s|ms|s|m|h)/g)) {
     total += Number(amount) * (durationUnits[unit] ?? 0)
   }
   return text.startsWith('-') ? -total : total

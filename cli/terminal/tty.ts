@@ -1,5 +1,4 @@
 /** The terminal that kago itself runs in: whether there is one, how large it is, and its raw mode. */
-import { spawnSync } from 'node:child_process'
 import { isatty } from 'node:tty'
 import type { TerminalSize } from '../../shared/protocol/frames.ts'
 
@@ -58,5 +57,7 @@ function makeRaw(): void {
   process.stdin.setRawMode(true)
   if (process.platform === 'win32') return
   // Where there is no stty, drawing programs suffer; a shell does not.
+  // Loaded here, since few commands have a use for it.
+  const { spawnSync } = process.getBuiltinModule('node:child_process')
   spawnSync('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] })
 }

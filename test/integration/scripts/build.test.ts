@@ -11,8 +11,10 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Script } from 'node:vm'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { bundle, programs } from '../../../scripts/bundle.ts'
+import { makeBytecode } from '../../../scripts/code-cache.ts'
 
 const repository = join(import.meta.dirname, '../../..')
 const dist = join(repository, 'dist')
@@ -36,7 +38,7 @@ describe('the build', () => {
   })
 
   it('keeps schemas, servers and native modules out of the command line', async () => {
-    const program = programs.find(({ output }) => output === 'kago.cjs')
+    const program = programs.find(({ output }) => output === 'cli.cjs')
     if (program === undefined) throw new Error('the command line is not built')
     const { inputs } = await bundle(repository, program, {})
     expect(
@@ -52,6 +54,34 @@ describe('the build', () => {
     const loaded = output.slice(output.lastIndexOf('\n'))
     expect(loaded).toContain('NativeModule')
     expect(loaded).not.toContain('undici')
+  })
+
+  it('leaves bytecode that this Node takes for the command line', () => {
+    const text = readFileSync(join(dist, 'cli.cjs'), 'latin1')
+    const { cachedDataRejected } = new Script(
+      `(function (exports, require, module, __filename, __dirname) {${text}\n})`,
+      { cachedData: readFileSync(join(dist, 'cli.bytecode')) },
+    )
+    expect(cachedDataRejected).toBe(false)
+  })
+
+  it('has a command line that works without its bytecode, and with bytecode of something else', () => {
+    const home = mkdtempSync(join(tmpdir(), 'kago-cli-'))
+    try {
+      for (const name of ['kago.cjs', 'cli.cjs']) copyFileSync(join(dist, name), join(home, name))
+      const help = () =>
+        execFileSync(process.execPath, [join(home, 'kago.cjs'), '--help'], { encoding: 'utf8' })
+      const compiled = help()
+      expect(compiled).toContain('run')
+      writeFileSync(join(home, 'cli.bytecode'), new Script('1').createCachedData())
+      expect(help()).toBe(compiled)
+    } finally {
+      rmSync(home, { recursive: true, force: true })
+    }
+  })
+
+  it('says which letter of the command line is not ASCII', () => {
+    expect(() => makeBytecode(Buffer.from("print('\u00b5s')"))).toThrow('must be ASCII')
   })
 
   it('has completion that bash can read and that knows `run`', () => {
@@ -84,7 +114,7 @@ describe('the wrappers', () => {
 
   it('use the Node beside them', () => {
     const { stdout } = start(join(home, 'lib/kago/bin/kago'))
-    expect(stdout).toBe(`own node: ${home}/lib/kago/bin/../kago.cjs a b c\n`)
+    expect(stdout).toBe(`own node: -- ${home}/lib/kago/bin/../kago.cjs a b c\n`)
   })
 
   it('find their home through the link in bin, found in PATH', () => {
