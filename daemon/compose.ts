@@ -5,10 +5,12 @@ import { listenOnSocket } from './api/listen.ts'
 import { nativeHandlers } from './api/native/index.ts'
 import type { Config } from './config.ts'
 import { allCleanedUp } from './container/clean-up.ts'
+import { createBackOffs } from './container/back-offs.ts'
 import type { ContainerContext } from './container/context.ts'
 import { createLocks } from './container/locks.ts'
 import { releaseTasks } from './container/on-exit.ts'
 import { restoreContainers } from './container/restore.ts'
+import { followPolicies, startAgain } from './container/start-again.ts'
 import { containerUndos } from './container/undos.ts'
 import { openContentStore } from './content/store.ts'
 import { createEventBus } from './events/bus.ts'
@@ -88,6 +90,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     events,
     tasks: new Map(),
     locks: createLocks(),
+    backOffs: createBackOffs(),
     cleanUps: new Map(),
   }
   for (const [name, undo] of [...imageUndos(image), ...containerUndos(context)]) undos.set(name, undo)
@@ -95,11 +98,13 @@ export async function startDaemon(config: Config): Promise<Daemon> {
   await recoverOperations(operations)
   await recoverImages(image)
   await restoreContainers(context)
+  followPolicies(context)
   operations.journal.prune(operationsKept)
   await loadEmbedded(image, paths.programs.embeddedImage)
 
   const app = createServer(nativeHandlers(context), log)
   await listenOnSocket(app, paths.socket, config.socketGroup)
+  context.backOffs.open((id) => startAgain(context, id))
   log.info({ ...daemonVersion(), socket: paths.socket, pid: process.pid }, 'kagod is ready')
   await notifyReady().catch((error: unknown) => {
     log.warn({ err: error }, 'the service manager could not be told')
@@ -109,6 +114,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     async close() {
       log.info({}, 'ending; containers go on')
       await app.close()
+      await context.backOffs.close()
       await allCleanedUp(context)
       releaseTasks(context)
       await settleDeletions(image)

@@ -16,6 +16,8 @@ export function describeStatus(task: ContainerSummary['task'], now: number): str
       return `Up ${since(task.startedAt)} (Paused)`
     case 'stopping':
       return `Up ${since(task.startedAt)} (Stopping)`
+    case 'restarting':
+      return `Restarting (${task.exitStatus ?? 'unknown'}) ${since(task.finishedAt)} ago`
     case 'exited':
       return `Exited (${task.exitStatus ?? 'unknown'}) ${since(task.finishedAt)} ago`
     case 'lost':

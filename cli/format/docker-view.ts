@@ -15,9 +15,9 @@ export function dockerContainer(container: ContainerDetails): Record<string, unk
     Args: process.args.slice(1),
     State: {
       Status: task.state,
-      Running: ['running', 'paused', 'stopping'].includes(task.state),
+      Running: ['running', 'paused', 'stopping', 'restarting'].includes(task.state),
       Paused: task.state === 'paused',
-      Restarting: false,
+      Restarting: task.state === 'restarting',
       OOMKilled: task.oomKilled,
       Dead: task.state === 'lost',
       Pid: task.pid ?? 0,
@@ -30,7 +30,7 @@ export function dockerContainer(container: ContainerDetails): Record<string, unk
     LogPath: container.paths.log,
     Driver: container.snapshotter,
     Platform: container.image.platform.split('/')[0] ?? '',
-    RestartCount: 0,
+    RestartCount: task.restartCount,
     Mounts: options.mounts.map((mount) => ({
       Type: mount.type,
       Source: mount.source ?? '',
@@ -82,6 +82,10 @@ function dockerHostConfig({ options, runtime }: ContainerDetails): Record<string
     PidsLimit: resources.pidsLimit ?? null,
     Privileged: options.privileged,
     ReadonlyRootfs: options.readOnly,
+    RestartPolicy: {
+      Name: options.restart?.policy ?? 'no',
+      MaximumRetryCount: options.restart?.maximumRetries ?? 0,
+    },
     Runtime: runtime,
     ShmSize: options.shmSizeBytes ?? 64 * 1024 * 1024,
     Sysctls: options.sysctls,

@@ -28,6 +28,7 @@ export const containerOptions = {
   pull: text('POLICY', "Pull the image: 'missing' (the default), 'always' or 'never'"),
   quiet: flag('Do not show the progress of a pull', { short: 'q' }),
   'read-only': flag("Make the container's root file system read-only"),
+  restart: text('POLICY', "When it has ended: 'no', 'on-failure[:N]', 'always' or 'unless-stopped'"),
   rm: flag('Remove the container when it has ended'),
   runtime: text('NAME', 'Runtime to use: runc, unshare, or one of the configuration'),
   'security-opt': list('OPTION', 'no-new-privileges, seccomp=FILE, seccomp=unconfined, apparmor=PROFILE'),

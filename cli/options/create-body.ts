@@ -6,6 +6,7 @@ import type { containerOptions } from './container.ts'
 import { readEnv, readLabels, readOptionFile, toMap } from './files.ts'
 import { bytesOf, defined, parseUlimit, resourcesFrom } from './limits.ts'
 import { parseDevice, parseMount, parseTmpfs, parseVolume } from './mounts.ts'
+import { parseRestart } from './restart.ts'
 import type { ValuesOf } from './spec.ts'
 
 export type ContainerValues = ValuesOf<typeof containerOptions>
@@ -56,6 +57,7 @@ export function createBodyFrom(
     stopSignal: values['stop-signal'],
     stopTimeoutSeconds: values['stop-timeout'],
     autoRemove: ifTrue(values.rm),
+    restart: values.restart === undefined ? undefined : parseRestart(values.restart),
     runtime: values.runtime,
   })
 }

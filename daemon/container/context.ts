@@ -8,6 +8,7 @@ import type { Runtimes } from '../runtime/runtimes.ts'
 import type { HostFacts } from '../runtime/spec.ts'
 import type { ContainerTable } from '../state/containers.ts'
 import type { Locks } from './locks.ts'
+import type { BackOffs } from './back-offs.ts'
 import type { LiveTasks } from './task.ts'
 
 export interface ContainerContext extends OperationContext {
@@ -22,6 +23,8 @@ export interface ContainerContext extends OperationContext {
   readonly events: EventBus
   readonly tasks: LiveTasks
   readonly locks: Locks
+  /** Containers that their restart policy will start. */
+  readonly backOffs: BackOffs
   /** What goes on after a reply, by container. */
   readonly cleanUps: Map<string, Promise<void>>
 }

@@ -1,4 +1,5 @@
 /** What a request and an image make together: the complete options of a container and the process it will run. Pure. */
+import { KagoError } from '../../shared/errors.ts'
 import type { ImageConfig } from '../../shared/oci/image-config.ts'
 import type { ContainerOptions, CreateBody } from '../../shared/protocol/containers.ts'
 import { defaultRunOptions } from '../runtime/run-options.ts'
@@ -21,6 +22,7 @@ export function resolveOptions(
 ): ResolvedOptions {
   const { image: _image, name: _name, platform: _platform, pull: _pull, ...given } = body
   const { config } = image
+  checkRestart(given)
   const stopSignal = given.stopSignal ?? config.StopSignal
   const options: ContainerOptions = {
     ...defaults,
@@ -57,6 +59,20 @@ export function resolveOptions(
       workingDir: spec.process.cwd,
       user: options.user ?? config.User ?? '',
     },
+  }
+}
+
+function checkRestart({ restart, autoRemove }: Pick<CreateBody, 'restart' | 'autoRemove'>): void {
+  if (restart === undefined || restart.policy === 'no') return
+  if (autoRemove === true) {
+    throw new KagoError('invalid_argument', 'a container that removes itself cannot have a restart policy', {
+      hint: 'leave out --rm or --restart',
+    })
+  }
+  if (restart.policy !== 'on-failure' && restart.maximumRetries !== undefined) {
+    throw new KagoError('invalid_argument', `restart policy ${restart.policy} has no number of retries`, {
+      hint: 'only on-failure has: --restart on-failure:3',
+    })
   }
 }
 

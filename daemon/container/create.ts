@@ -7,6 +7,7 @@ import type { Report } from '../../shared/protocol/progress.ts'
 import type { Credentials } from '../../shared/protocol/system.ts'
 import { type EnsuredImage, ensureImage } from '../image/ensure.ts'
 import { type Operation, operate } from '../operation/operation.ts'
+import { noTask } from '../state/containers.ts'
 import type { ContainerContext } from './context.ts'
 import { resolveOptions } from './create-options.ts'
 import { checkName, randomName } from './names.ts'
@@ -121,14 +122,7 @@ function insertRecord(
       createdAt: Date.now(),
       record: JSON.stringify(record),
       state: 'created',
-      pid: null,
-      pidStart: null,
-      startedAt: null,
-      finishedAt: null,
-      exitStatus: null,
-      exitSignal: null,
-      oomKilled: 0,
-      error: null,
+      ...noTask,
     } as const
     if (context.containers.insert(row, durability)) return readContainer(row)
     if (name !== undefined) refuseTakenName(context, name)

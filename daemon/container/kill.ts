@@ -2,8 +2,10 @@
 import { isKagoError, KagoError } from '../../shared/errors.ts'
 import { operate } from '../operation/operation.ts'
 import type { ContainerContext } from './context.ts'
+import { endBackOff } from './end-back-off.ts'
 import { findContainer } from './find.ts'
 import type { Container } from './record.ts'
+import { isAlive, nextState } from './lifecycle.ts'
 import { normalizeSignal } from './signals.ts'
 import type { LiveTask } from './task.ts'
 
@@ -14,9 +16,13 @@ export async function killContainer(
   signal = 'KILL',
 ): Promise<Container> {
   const container = findContainer(context, text)
-  const task = liveTask(context, container)
   const name = normalizeSignal(signal)
+  const isEnd = asksForEnd(container, name)
+  if (container.state === 'restarting' && isEnd) return await killWaiting(context, container.id, name)
+  const task = liveTask(context, container)
   await operate(context, { kind: 'container.kill', target: container.id }, async (operation) => {
+    // Before the signal: the end may be here before its answer.
+    if (isEnd) context.containers.updateTask(container.id, { manuallyStopped: 1 }, 'quick')
     await operation.step(`send SIG${name}`, { by: 'kill(2)', shell: `kill -${name} ${container.pid}` }, () =>
       task.shim.signal(name),
     )
@@ -30,10 +36,25 @@ export async function killContainer(
   return container
 }
 
+/** It may have been started by the time the lock is held; then the signal goes to that process. */
+async function killWaiting(context: ContainerContext, id: string, signal: string): Promise<Container> {
+  const found = await context.locks.hold(id, async () => {
+    const container = findContainer(context, id)
+    return container.state === 'restarting' ? await endBackOff(context, container, 'kill') : container
+  })
+  return isAlive(found.state) ? await killContainer(context, id, signal) : found
+}
+
+/** Whether the signal is one that ends it, so that its restart policy leaves it: SIGKILL, or its stop signal. */
+function asksForEnd({ record }: Container, signal: string): boolean {
+  return signal === 'KILL' || signal === normalizeSignal(record.options.stopSignal ?? 'TERM')
+}
+
 /** The running task of a container. @throws wrong_state */
 export function liveTask(context: ContainerContext, container: Container): LiveTask {
   const task = context.tasks.get(container.id)
   if (task !== undefined) return task
+  if (container.state === 'restarting') nextState(container.name, container.state, 'pause')
   throw new KagoError('wrong_state', `container ${container.name} is not running`, {
     hint: `start it with: kago start ${container.name}`,
     details: { state: container.state },

@@ -9,6 +9,7 @@ import type { State } from '../../shared/protocol/containers.ts'
  * - `start`: someone wants it to run. `started`: its process is up. `start-failed`, `restart-failed`: it never came
  *   up; the second when it had run before.
  * - `stop`: someone wants it to end. `exit`: it ended and its status is known. `lose`: it ended, nobody knows how.
+ * - `back-off`: it ended, or a start failed, and its restart policy will start it again after a while.
  * - `remove`: its record and its files go.
  */
 export type LifecycleEvent =
@@ -21,6 +22,7 @@ export type LifecycleEvent =
   | 'stop'
   | 'exit'
   | 'lose'
+  | 'back-off'
   | 'remove'
 
 export const lifecycle: Readonly<Record<State, Partial<Record<LifecycleEvent, State>>>> = {
@@ -31,12 +33,14 @@ export const lifecycle: Readonly<Record<State, Partial<Record<LifecycleEvent, St
     'restart-failed': 'exited',
     exit: 'exited',
     lose: 'lost',
+    'back-off': 'restarting',
   },
-  running: { pause: 'paused', stop: 'stopping', exit: 'exited', lose: 'lost' },
-  paused: { unpause: 'running', stop: 'stopping', exit: 'exited', lose: 'lost' },
+  running: { pause: 'paused', stop: 'stopping', exit: 'exited', lose: 'lost', 'back-off': 'restarting' },
+  paused: { unpause: 'running', stop: 'stopping', exit: 'exited', lose: 'lost', 'back-off': 'restarting' },
   stopping: { exit: 'exited', lose: 'lost' },
-  exited: { start: 'starting', remove: 'removing' },
-  lost: { start: 'starting', remove: 'removing' },
+  restarting: { start: 'starting', stop: 'exited' },
+  exited: { start: 'starting', remove: 'removing', 'back-off': 'restarting' },
+  lost: { start: 'starting', remove: 'removing', 'back-off': 'restarting' },
   removing: { remove: 'removing' },
 }
 
@@ -73,12 +77,14 @@ function wrongState(name: string, state: State, event: LifecycleEvent): KagoErro
     case 'stop':
     case 'exit':
     case 'lose':
+    case 'back-off':
       return notRunning()
     default:
       return event satisfies never
   }
 
   function notRunning(): KagoError {
+    if (state === 'restarting') return say(`container ${name} is restarting`, 'wait until it runs')
     return say(`container ${name} is not running`, `start it with: kago start ${name}`)
   }
 }

@@ -25,7 +25,7 @@ export function listContainers(context: ContainerContext, options: ListOptions =
     )
   return context.containers
     .list()
-    .filter((row) => all || isAlive(row.state))
+    .filter((row) => all || isAlive(row.state) || row.state === 'restarting')
     .map(readContainer)
     .filter(matches)
     .slice(0, options.limit)
@@ -100,5 +100,7 @@ export function describeTask(row: Omit<ContainerRow, 'record'>): ContainerSummar
     exitSignal: row.exitSignal,
     oomKilled: row.oomKilled === 1,
     error: row.error,
+    restartCount: row.restartCount,
+    restartAt: time(row.restartAt),
   }
 }

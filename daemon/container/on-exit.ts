@@ -12,6 +12,7 @@ import { deleteFiles } from './delete-files.ts'
 import { leaveUnit } from './leave-unit.ts'
 import { isAlive, nextState } from './lifecycle.ts'
 import { type Container, readContainer } from './record.ts'
+import { nextBackOff, wantsRestart } from './restart-policy.ts'
 
 /** How long a full disk is given before the next try. */
 const recordAgainMs = 500
@@ -59,20 +60,25 @@ export function recordExit(context: ContainerContext, id: string, exit: Containe
   const container = readContainer(row)
   const { autoRemove } = container.record.options
   if (isAlive(row.state)) {
+    const finishedAt = exit === undefined ? null : Date.parse(exit.exitedAt)
+    const again = nextStart(container, exit?.status ?? null, finishedAt ?? Date.now())
+    const event = again !== undefined ? 'back-off' : exit === undefined ? 'lose' : 'exit'
     containers.updateTask(
       id,
       {
-        state: nextState(row.name, row.state, exit === undefined ? 'lose' : 'exit'),
+        state: nextState(row.name, row.state, event),
+        ...again,
         pid: null,
         pidStart: null,
-        finishedAt: exit === undefined ? null : Date.parse(exit.exitedAt),
+        finishedAt,
         exitStatus: exit?.status ?? null,
         exitSignal: exit?.signal ?? null,
         oomKilled: wasOomKilled(id) ? 1 : 0,
         error: exit === undefined ? 'its shim died: the exit status is unknown' : null,
       },
-      'quick',
+      isStopKept(container) ? 'durable' : 'quick',
     )
+    if (again !== undefined) context.backOffs.schedule(id, again.backOffMs)
   }
   if (autoRemove) containers.remove(id, 'quick')
   letGo(context, id)
@@ -81,6 +87,23 @@ export function recordExit(context: ContainerContext, id: string, exit: Containe
   cleanUp(context, id, () =>
     giveBack(context, container, { isLost: exit === undefined, isRemoved: autoRemove }),
   )
+}
+
+/** What is recorded if the restart policy wants it back. */
+function nextStart(
+  { state, startedAt, record, restartCount, backOffMs, manuallyStopped }: Container,
+  exitStatus: number | null,
+  finishedAt: number,
+): { restartCount: number; backOffMs: number; restartAt: number } | undefined {
+  const isManual = manuallyStopped === 1 || state === 'stopping'
+  if (!wantsRestart(record.options.restart, { exitStatus, isManual, restartCount })) return undefined
+  const waitMs = nextBackOff(backOffMs, finishedAt - (startedAt ?? finishedAt))
+  return { restartCount: restartCount + 1, backOffMs: waitMs, restartAt: Date.now() + waitMs }
+}
+
+/** That somebody has stopped it must outlive a power cut where the next start of the daemon asks. */
+function isStopKept({ record, manuallyStopped }: Container): boolean {
+  return manuallyStopped === 1 && record.options.restart?.policy === 'unless-stopped'
 }
 
 function letGo({ tasks }: ContainerContext, id: string): void {

@@ -18,6 +18,7 @@ export async function removeContainer(
   const { id } = findContainer(context, text)
   return await context.locks.hold(id, async () => {
     const container = findContainer(context, id)
+    if (force && container.state === 'restarting') context.backOffs.cancel(id)
     if (!force) nextState(container.name, container.state, 'remove')
     await operate(context, { kind: 'container.remove', target: id }, async (operation) => {
       if (isAlive(container.state)) {
@@ -50,6 +51,8 @@ async function endTask(context: ContainerContext, container: Container): Promise
       hint: 'try again',
     })
   }
+  // Its restart policy is not to bring back what goes.
+  context.containers.updateTask(container.id, { manuallyStopped: 1 }, 'quick')
   await task.shim.signal('KILL')
   if (container.state === 'paused') await thaw(context, container)
   await task.ended

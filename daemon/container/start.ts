@@ -48,7 +48,21 @@ export async function startSteps(
   const { containers, paths } = context
   await cleanedUp(context, id)
   const failure = container.startedAt === null ? 'start-failed' : 'restart-failed'
-  containers.updateTask(id, { state: nextState(name, container.state, 'start'), error: null }, 'quick')
+  context.backOffs.cancel(id)
+  containers.updateTask(
+    id,
+    {
+      state: nextState(name, container.state, 'start'),
+      error: null,
+      ...(options.isAutomatic !== true && {
+        manuallyStopped: 0,
+        restartCount: 0,
+        backOffMs: 0,
+        restartAt: null,
+      }),
+    },
+    'quick',
+  )
 
   try {
     const runtime = context.runtimes.get(container.record.runtime)
@@ -88,7 +102,15 @@ export async function startSteps(
     await operation.step('record that it runs', { by: 'kago.db' }, () => {
       containers.updateTask(
         id,
-        { ...task, finishedAt: null, exitStatus: null, exitSignal: null, oomKilled: 0, error: null },
+        {
+          ...task,
+          finishedAt: null,
+          exitStatus: null,
+          exitSignal: null,
+          oomKilled: 0,
+          error: null,
+          restartAt: null,
+        },
         'quick',
       )
       watchTask(context, id, shim)

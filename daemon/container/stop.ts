@@ -1,6 +1,7 @@
 /** Stops a container: its stop signal first, SIGKILL when its time is up. */
 import { type Operation, operate } from '../operation/operation.ts'
 import type { ContainerContext } from './context.ts'
+import { endBackOff } from './end-back-off.ts'
 import { findContainer } from './find.ts'
 import { liveTask, thaw } from './kill.ts'
 import { isAlive, nextState } from './lifecycle.ts'
@@ -23,6 +24,7 @@ export async function stopContainer(
   const { id } = findContainer(context, text)
   return await context.locks.hold(id, async () => {
     const container = findContainer(context, id)
+    if (container.state === 'restarting') return await endBackOff(context, container, 'stop')
     if (!isAlive(container.state)) return container
     await operate(context, { kind: 'container.stop', target: id }, (operation) =>
       stopSteps(context, operation, container, options),
@@ -45,7 +47,8 @@ async function stopSteps(
   const recorded = { by: 'kago.db', undo: ['container.still-runs', id, container.state] } as const
   await operation.step('record that it is to stop', recorded, () => {
     if (container.state !== 'stopping') {
-      context.containers.updateTask(id, { state: nextState(name, container.state, 'stop') }, 'quick')
+      const state = nextState(name, container.state, 'stop')
+      context.containers.updateTask(id, { state, manuallyStopped: 1 }, 'quick')
     }
   })
   if (container.state === 'paused') {

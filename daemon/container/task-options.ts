@@ -11,6 +11,8 @@ export interface StartOptions {
   attach?: { stdin: boolean; output: boolean } | undefined
   /** Of the terminal. */
   size?: { columns: number; rows: number } | undefined
+  /** Its restart policy starts it, nobody else. */
+  isAutomatic?: boolean | undefined
 }
 
 export function taskOptions(

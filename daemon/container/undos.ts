@@ -75,7 +75,9 @@ async function setRecordedLimits(context: ContainerContext, id: string): Promise
 
 /** A stop that failed leaves a container that runs, unless it has ended all the same. */
 function stillRuns(context: ContainerContext, id: string, state: State): void {
-  if (context.containers.find(id)?.state === 'stopping') context.containers.updateTask(id, { state }, 'quick')
+  if (context.containers.find(id)?.state === 'stopping') {
+    context.containers.updateTask(id, { state, manuallyStopped: 0 }, 'quick')
+  }
 }
 
 async function thaw(context: ContainerContext, id: string): Promise<void> {

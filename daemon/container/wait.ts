@@ -14,7 +14,8 @@ export async function waitForContainer(
 ): Promise<number | null> {
   const container = findContainer(context, text)
   const { id } = container
-  if (condition === 'not-running' && !isAlive(container.state)) return container.exitStatus
+  if (condition === 'not-running' && !isAlive(container.state) && container.state !== 'restarting')
+    return container.exitStatus
 
   const done = Promise.withResolvers<number | null>()
   let status: number | null = container.exitStatus
@@ -22,8 +23,9 @@ export async function waitForContainer(
     if (event.type !== 'container' || event.id !== id) return
     if (event.action === 'exit') status = event.status
     if (event.action === (condition === 'removed' ? 'remove' : 'exit')) done.resolve(status)
-    // A container that goes without an exit will have none.
-    if (event.action === 'remove') done.resolve(status)
+    // A container that goes, or is stopped while it waits for its next start, will have no other exit.
+    if (event.action === 'remove' || (event.action === 'stop' && condition !== 'removed'))
+      done.resolve(status)
   })
   const abort = () => {
     done.reject(signal.reason)

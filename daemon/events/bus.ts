@@ -5,7 +5,7 @@ export type KagoEvent =
   | { type: 'container'; action: 'exit'; id: string; status: number | null }
   | {
       type: 'container'
-      action: 'create' | 'start' | 'remove' | 'rename' | 'pause' | 'unpause' | 'update'
+      action: 'create' | 'start' | 'stop' | 'remove' | 'rename' | 'pause' | 'unpause' | 'update'
       id: string
     }
   | { type: 'image'; action: 'pull' | 'load' | 'tag' | 'untag' | 'remove'; name: string }

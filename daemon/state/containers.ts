@@ -14,6 +14,35 @@ export interface TaskRow {
   exitSignal: number | null
   oomKilled: number
   error: string | null
+  /** How often its restart policy has started it since somebody did. */
+  restartCount: number
+  /** The last wait before such a start. */
+  backOffMs: number
+  /** When the next one is due; null where none is. */
+  restartAt: number | null
+  /** 1 from a stop, kill or rm until the next start. */
+  manuallyStopped: number
+  /** JSON: see evidence.ts, health-state.ts. */
+  evidence: string | null
+  health: string | null
+}
+
+/** Of a container that has never run. */
+export const noTask: Omit<TaskRow, 'state'> = {
+  pid: null,
+  pidStart: null,
+  startedAt: null,
+  finishedAt: null,
+  exitStatus: null,
+  exitSignal: null,
+  oomKilled: 0,
+  error: null,
+  restartCount: 0,
+  backOffMs: 0,
+  restartAt: null,
+  manuallyStopped: 0,
+  evidence: null,
+  health: null,
 }
 
 export interface ContainerRow extends TaskRow {
@@ -52,6 +81,12 @@ const taskColumns = {
   exitSignal: 'exit_signal',
   oomKilled: 'oom_killed',
   error: 'error',
+  restartCount: 'restart_count',
+  backOffMs: 'back_off_ms',
+  restartAt: 'restart_at',
+  manuallyStopped: 'manually_stopped',
+  evidence: 'evidence',
+  health: 'health',
 } as const satisfies Record<keyof TaskRow, string>
 
 const taskKeys = Object.keys(taskColumns) as (keyof TaskRow)[]

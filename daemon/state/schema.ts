@@ -96,4 +96,26 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (operation_id, position)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- how often its policy has started it since somebody did; the wait before the next start and when that is
+  ALTER TABLE containers ADD COLUMN restart_count INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE containers ADD COLUMN back_off_ms INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE containers ADD COLUMN restart_at INTEGER;
+  -- 1 from a stop, kill or rm until the next start
+  ALTER TABLE containers ADD COLUMN manually_stopped INTEGER NOT NULL DEFAULT 0;
+  -- JSON: what is known of its last end or failed start, and of its health
+  ALTER TABLE containers ADD COLUMN evidence TEXT;
+  ALTER TABLE containers ADD COLUMN health TEXT;
+
+  -- what happened, oldest first; seq never goes back
+  CREATE TABLE events (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    action TEXT NOT NULL,
+    id TEXT NOT NULL,
+    attributes TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX events_by_time ON events(at);
+  `,
 ]

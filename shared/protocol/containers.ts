@@ -3,6 +3,18 @@ import { type Static, Type } from 'typebox'
 import { closed, ContainerId, ContainerParams, Empty, PlatformText, StringMap, Timestamp } from './common.ts'
 import { route } from './route.ts'
 
+/** When a container that has ended is started again; `maximumRetries` is of `on-failure` only, 0 is no limit. */
+export const RestartPolicy = closed({
+  policy: Type.Union([
+    Type.Literal('no'),
+    Type.Literal('on-failure'),
+    Type.Literal('always'),
+    Type.Literal('unless-stopped'),
+  ]),
+  maximumRetries: Type.Optional(Type.Integer({ minimum: 0 })),
+})
+export type RestartPolicy = Static<typeof RestartPolicy>
+
 const Path = Type.String({ minLength: 1, maxLength: 4096 })
 const Words = Type.Array(Type.String({ maxLength: 131072 }), { maxItems: 10000 })
 
@@ -93,6 +105,7 @@ const runFields = {
   stopSignal: Type.Optional(Type.String({ maxLength: 32 })),
   stopTimeoutSeconds: Type.Optional(Type.Integer({ minimum: -1 })),
   autoRemove: Type.Boolean(),
+  restart: Type.Optional(RestartPolicy),
   /** The name of a configured runtime. */
   runtime: Type.Optional(Type.String({ maxLength: 64 })),
 }
@@ -122,6 +135,8 @@ export const State = Type.Union([
   Type.Literal('running'),
   Type.Literal('paused'),
   Type.Literal('stopping'),
+  /** It has ended, and its restart policy will start it again. */
+  Type.Literal('restarting'),
   Type.Literal('exited'),
   Type.Literal('lost'),
   Type.Literal('removing'),
@@ -146,6 +161,10 @@ const Task = closed({
   oomKilled: Type.Boolean(),
   /** Why the last start failed or the outcome is unknown. */
   error: Type.Union([Type.String(), Type.Null()]),
+  /** How often its restart policy has started it since somebody did. */
+  restartCount: Type.Integer(),
+  /** When the policy starts it next; null where it does not wait for that. */
+  restartAt: Type.Union([Timestamp, Type.Null()]),
 })
 
 export const ContainerSummary = closed({

@@ -14,7 +14,7 @@ import { type Faults, noFaults } from '../../../daemon/operation/faults.ts'
 import type { UndoTable } from '../../../daemon/operation/operation.ts'
 import type { RegistryClient } from '../../../daemon/registry/client.ts'
 import { overlaySnapshotter } from '../../../daemon/snapshot/overlay.ts'
-import { type ContainerRow, containerTable } from '../../../daemon/state/containers.ts'
+import { type ContainerRow, containerTable, noTask } from '../../../daemon/state/containers.ts'
 import { openDatabase } from '../../../daemon/state/database.ts'
 import { imageTable } from '../../../daemon/state/images.ts'
 import { operationTable } from '../../../daemon/state/operations.ts'
@@ -204,14 +204,7 @@ export function addContainer(
       createdAt: 0,
       record: JSON.stringify({ chainIds }),
       state,
-      pid: null,
-      pidStart: null,
-      startedAt: null,
-      finishedAt: null,
-      exitStatus: null,
-      exitSignal: null,
-      oomKilled: 0,
-      error: null,
+      ...noTask,
     },
     'quick',
   )

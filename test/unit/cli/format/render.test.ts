@@ -61,6 +61,8 @@ const task = {
   exitSignal: null,
   oomKilled: false,
   error: null,
+  restartCount: 0,
+  restartAt: null,
 }
 const now = Date.parse('2026-01-01T00:00:10Z')
 
@@ -68,6 +70,7 @@ test('a state reads as Docker writes it', () => {
   expect(describeStatus(task, now)).toBe('Up 10 seconds')
   expect(describeStatus({ ...task, state: 'paused' }, now)).toBe('Up 10 seconds (Paused)')
   expect(describeStatus({ ...task, state: 'exited' }, now)).toBe('Exited (3) 5 seconds ago')
+  expect(describeStatus({ ...task, state: 'restarting' }, now)).toBe('Restarting (3) 5 seconds ago')
   expect(describeStatus({ ...task, state: 'created' }, now)).toBe('Created')
   expect(describeStatus({ ...task, state: 'lost', finishedAt: null }, now)).toBe('Lost')
 })
