@@ -29,6 +29,7 @@ import { resolvePaths } from './paths.ts'
 import { createRegistryClient } from './registry/client.ts'
 import { capabilityNames } from './runtime/spec/capabilities.ts'
 import { createRuntimes } from './runtime/runtimes.ts'
+import { startSpawner } from './shim/spawner.ts'
 import { openSnapshotter } from './snapshot/choose.ts'
 import { containerTable } from './state/containers.ts'
 import { openDatabase } from './state/database.ts'
@@ -79,6 +80,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     dataRoot: paths.dataRoot,
     memory: createImageMemory(),
   }
+  const spawner = await startSpawner(paths.programs.shim, paths.spawnerSocket, log)
   const context: ContainerContext = {
     ...operations,
     config,
@@ -86,6 +88,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     containers,
     image,
     runtimes: createRuntimes({ runRoot: paths.runtimeState, runtimes: config.runtimes }),
+    startShim: spawner.start,
     host: readHostFacts(capabilityNames),
     events,
     tasks: new Map(),
@@ -117,6 +120,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       await context.backOffs.close()
       await allCleanedUp(context)
       releaseTasks(context)
+      await spawner.close()
       await settleDeletions(image)
       await image.registry.close()
       database.close()

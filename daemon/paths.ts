@@ -18,6 +18,8 @@ export interface Paths {
   bundle(id: string): string
   bundles: string
   readonly runtimeState: string
+  /** Where the spawner of shims listens. */
+  readonly spawnerSocket: string
   readonly programs: Programs
 }
 
@@ -45,6 +47,7 @@ export function resolvePaths(config: Config): Paths {
     bundles: join(runRoot, 'containers'),
     bundle: (id) => join(runRoot, 'containers', id),
     runtimeState: join(runRoot, 'runtime'),
+    spawnerSocket: join(runRoot, 'spawner.sock'),
     programs: findPrograms(),
   }
 }

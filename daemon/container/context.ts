@@ -6,6 +6,7 @@ import type { OperationContext } from '../operation/operation.ts'
 import type { Paths } from '../paths.ts'
 import type { Runtimes } from '../runtime/runtimes.ts'
 import type { HostFacts } from '../runtime/spec.ts'
+import type { StartShim } from '../shim/launch.ts'
 import type { ContainerTable } from '../state/containers.ts'
 import type { Locks } from './locks.ts'
 import type { BackOffs } from './back-offs.ts'
@@ -18,6 +19,7 @@ export interface ContainerContext extends OperationContext {
   /** The floor below: images, content, snapshots. */
   readonly image: ImageContext
   readonly runtimes: Runtimes
+  readonly startShim: StartShim
   /** What the machine is, as far as a container's specification depends on it. */
   readonly host: HostFacts
   readonly events: EventBus

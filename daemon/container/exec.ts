@@ -108,7 +108,7 @@ async function execSteps(
       shell: `cd ${bundle} && ${quoteWords(shimCommand(launch))}`,
     },
     async () => {
-      const shim = await launchShim(launch)
+      const shim = await launchShim(launch, context.startShim)
       shim.events.exited.then(forget, forget).catch((error: unknown) => {
         context.log.warn({ err: error, container: id }, 'files of an exec stay behind')
       })

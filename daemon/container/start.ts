@@ -87,7 +87,7 @@ export async function startSteps(
         undo: ['container.end-task', id, failure],
       },
       async () => {
-        const launched = await launchShim(launch)
+        const launched = await launchShim(launch, context.startShim)
         try {
           const started = await launched.events.started
           return { shim: launched.events, attached: launched.attach, process: started }

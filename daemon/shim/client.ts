@@ -1,8 +1,5 @@
 /** The daemon's side of a running shim: who started, how it ended, signals, terminal size, and attached streams. */
-import { open, readFile } from 'node:fs/promises'
-import type { Socket } from 'node:net'
-import { connect } from 'node:net'
-import { basename, dirname } from 'node:path'
+import { readFile } from 'node:fs/promises'
 import type { Duplex } from 'node:stream'
 import { KagoError, toKagoError } from '../../shared/errors.ts'
 import type { ContainerExit, ContainerStart, Frame } from '../../shared/protocol/frames.ts'
@@ -16,9 +13,7 @@ import {
   parseExit,
   parseStarted,
 } from '../../shared/protocol/frames.ts'
-
-/** sun_path has 108 bytes, the last of them zero. */
-const longestSocketPath = 107
+import { connectSocket } from './connect.ts'
 
 const signalNames = new Set(
   (
@@ -153,39 +148,6 @@ export async function readExitFile(path: string): Promise<(ContainerExit & { pid
     throw new KagoError('corrupt', `the exit file ${path} holds no exit status`, { cause })
   }
   throw new KagoError('corrupt', `the exit file ${path} holds no pid`)
-}
-
-async function connectSocket(path: string, signal: AbortSignal | undefined): Promise<Socket> {
-  if (signal?.aborted) throw new KagoError('cancelled', 'cancelled')
-  if (Buffer.byteLength(path) <= longestSocketPath) return await openSocket(path, path, signal)
-  const directory = await open(dirname(path), 'r').catch((cause: unknown) => {
-    throw new KagoError('unavailable', `no shim answers on ${path}`, { cause })
-  })
-  try {
-    return await openSocket(`/proc/self/fd/${directory.fd}/${basename(path)}`, path, signal)
-  } finally {
-    await directory.close()
-  }
-}
-
-async function openSocket(address: string, path: string, signal: AbortSignal | undefined): Promise<Socket> {
-  const { promise, resolve, reject } = Promise.withResolvers<Socket>()
-  const socket = connect({ path: address })
-  const abort = () => {
-    socket.destroy()
-    reject(new KagoError('cancelled', 'cancelled'))
-  }
-  const fail = (cause: unknown) =>
-    reject(new KagoError('unavailable', `no shim answers on ${path}`, { cause }))
-  signal?.addEventListener('abort', abort, { once: true })
-  socket.once('error', fail)
-  socket.once('connect', () => resolve(socket))
-  try {
-    return await promise
-  } finally {
-    signal?.removeEventListener('abort', abort)
-    socket.off('error', fail)
-  }
 }
 
 function isSignal(name: string): boolean {

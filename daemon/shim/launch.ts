@@ -1,7 +1,5 @@
 /** Starts a container under a shim of its own, which goes on without the daemon. */
-import type { ChildProcess } from 'node:child_process'
-import { spawn } from 'node:child_process'
-import { Duplex } from 'node:stream'
+import type { Duplex } from 'node:stream'
 import { KagoError } from '../../shared/errors.ts'
 import type { TerminalSize } from '../../shared/protocol/frames.ts'
 import { attachFlags } from '../../shared/protocol/frames.ts'
@@ -46,35 +44,42 @@ export interface LaunchOptions {
   /** The command that starts the container and returns. */
   runtime: readonly string[]
   environment?: Record<string, string> | undefined
-  /** Cancels a start that has not ended; a started container is not touched. */
-  signal?: AbortSignal | undefined
 }
 
 export interface LaunchedShim {
   events: ShimConnection
   /** kago-frames; present if `attach` was asked for. */
   attach: Duplex | undefined
-  shimPid: number
 }
 
-const keptWords = 8 * 1024
+/** How a shim's process is made: by the spawner, or by the daemon itself. */
+export type StartShim = (command: ShimCommand) => Promise<StartedShim>
 
-/** Resolves when the shim runs; `events.started` says whether and when the container does. */
-export async function launchShim(options: LaunchOptions): Promise<LaunchedShim> {
-  if (options.signal?.aborted) throw new KagoError('cancelled', 'cancelled')
-  const child = spawn(options.program, shimArguments(options), {
-    detached: true,
-    stdio: ['ignore', 'ignore', 'pipe', 'pipe', ...(options.attach ? ['pipe' as const] : [])],
-    ...(options.environment && { env: options.environment }),
+export interface ShimCommand {
+  /** A program and its arguments. It finds the events connection at descriptor 3, the attached one at 4. */
+  words: readonly [program: string, ...args: string[]]
+  environment: Readonly<Record<string, string>>
+  attach: boolean
+}
+
+export interface StartedShim {
+  events: Duplex
+  attach: Duplex | undefined
+  /** What it says on stderr, kept until `stop`; absent where that goes to the daemon's log. */
+  words?: { all: Promise<string>; stop: () => void }
+}
+
+/** Resolves when the shim is on its way; `events.started` says whether and when the container runs. */
+export async function launchShim(options: LaunchOptions, start: StartShim): Promise<LaunchedShim> {
+  const { events, attach, words } = await start({
+    words: [options.program, ...shimArguments(options)],
+    environment: options.environment ?? {},
+    attach: options.attach !== undefined,
   })
-  const words = collectWords(child)
-  const shimPid = await spawned(child, options.program)
-  child.unref()
-  const events = new ShimConnection(connectionOf(child, 3), { explainDeath: () => words.all })
-  stopWith(events, options.signal, shimPid)
+  const connection = new ShimConnection(events, words && { explainDeath: () => words.all })
   // from here on the daemon may go: nothing of the container depends on this pipe
-  events.started.then(words.stop, words.stop)
-  return { events, attach: options.attach && connectionOf(child, 4), shimPid }
+  if (words !== undefined) connection.started.then(words.stop, words.stop)
+  return { events: connection, attach }
 }
 
 /** The command as a person would type it: without the connections that only a program can give it. */
@@ -127,56 +132,4 @@ function mountDirectory(mounts: readonly ShimMount[]): string | undefined {
 function underBundle(bundle: string, path: string): string {
   const prefix = bundle.endsWith('/') ? bundle : `${bundle}/`
   return path.startsWith(prefix) ? path.slice(prefix.length) : path
-}
-
-function connectionOf(child: ChildProcess, fd: 3 | 4): Duplex {
-  const stream = child.stdio[fd]
-  if (stream instanceof Duplex) return stream
-  throw new KagoError('internal', `the shim's descriptor ${fd} is not a connection`)
-}
-
-async function spawned(child: ChildProcess, path: string): Promise<number> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  child.once('spawn', resolve)
-  child.once('error', (cause) =>
-    reject(
-      new KagoError('internal', `cannot start the shim ${path}`, {
-        cause,
-        hint: 'build it with: npm run build',
-        details: { stage: 'spawn' },
-      }),
-    ),
-  )
-  await promise
-  if (child.pid === undefined) throw new KagoError('internal', `cannot start the shim ${path}`)
-  return child.pid
-}
-
-/** The shim's stderr, kept only until the container has started. */
-function collectWords(child: ChildProcess): { all: Promise<string>; stop: () => void } {
-  const { promise: all, resolve } = Promise.withResolvers<string>()
-  let text = ''
-  child.stderr?.setEncoding('utf8')
-  child.stderr?.on('data', (chunk: string) => {
-    text = (text + chunk).slice(-keptWords)
-  })
-  child.stderr?.on('error', () => child.stderr?.destroy())
-  child.stderr?.on('close', () => resolve(text))
-  return { all, stop: () => void child.stderr?.destroy() }
-}
-
-/** SIGTERM ends a shim only while it is starting; later it is ignored. */
-function stopWith(events: ShimConnection, signal: AbortSignal | undefined, shimPid: number): void {
-  if (signal === undefined) return
-  const abort = () => {
-    try {
-      process.kill(shimPid, 'SIGTERM')
-    } catch (error) {
-      // it has ended already, which is what was wanted
-      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
-    }
-  }
-  const release = () => signal.removeEventListener('abort', abort)
-  signal.addEventListener('abort', abort, { once: true })
-  events.started.then(release, release)
 }

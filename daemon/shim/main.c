@@ -1,4 +1,5 @@
-/* kago-shim: starts one container through an OCI runtime, holds its stdio, logs its output and records its exit. */
+/* kago-shim: starts one container through an OCI runtime, holds its stdio, logs its output and records its exit.
+   With --spawner it starts such shims for the daemon. */
 #include "shim.h"
 
 #include <errno.h>
@@ -135,6 +136,7 @@ int main(int argc, char **argv) {
   char text[96];
   for (int i = 0; i < MAX_PEERS; i++) shim->peers[i].fd = -1;
   keep_standard_descriptors();
+  if (argc == 3 && strcmp(argv[1], "--spawner") == 0) run_spawner(argv[2]);
   const char *wrong = parse_options(argc, argv, &shim->options);
   if (wrong != NULL) {
     if (shim->options.events_fd >= 3 && is_open(shim->options.events_fd)) {

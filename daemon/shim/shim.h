@@ -171,6 +171,9 @@ _Noreturn void fail(struct shim *shim, const char *stage, const char *code, cons
     __attribute__((format(printf, 4, 5)));
 const char *code_of_errno(int error);
 
+/* spawner.c: kago-shim --spawner */
+_Noreturn void run_spawner(const char *path);
+
 /* loop.c */
 void open_loop(struct shim *shim);
 void watch(struct shim *shim, int fd, uint32_t events, uint64_t what, bool again);

@@ -14,8 +14,8 @@ import {
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Duplex } from 'node:stream'
-import type { LaunchedShim, LaunchOptions } from '../../../daemon/shim/launch.ts'
-import { launchShim } from '../../../daemon/shim/launch.ts'
+import { type LaunchedShim, type LaunchOptions, launchShim as launch } from '../../../daemon/shim/launch.ts'
+import { startShimDirectly } from '../../../daemon/shim/start-directly.ts'
 import type { ContainerExit, Frame } from '../../../shared/protocol/frames.ts'
 import { FrameParser, frameTypes, parseExit } from '../../../shared/protocol/frames.ts'
 
@@ -129,11 +129,22 @@ export async function receive(stream: Duplex, onFrame?: (frame: Frame) => void):
   }
 }
 
+/** Starts the shim as a child of the test. */
+export async function launchShim(options: LaunchOptions): Promise<LaunchedShim & { shimPid: number }> {
+  let shimPid = 0
+  const shim = await launch(options, async (command) => {
+    const started = await startShimDirectly(command)
+    shimPid = started.pid
+    return started
+  })
+  return { ...shim, shimPid }
+}
+
 /** Runs a command under the shim, attached, and gives what came out. */
 export async function run(
   options: LaunchOptions,
   feed?: (attach: Duplex) => void,
-): Promise<Received & { shim: LaunchedShim }> {
+): Promise<Received & { shim: LaunchedShim & { shimPid: number } }> {
   const shim = await launchShim({ attach: { output: true, stdin: options.stdin ?? false }, ...options })
   if (!shim.attach) throw new Error('not attached')
   feed?.(shim.attach)

@@ -12,10 +12,18 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { launchShim } from '../../../daemon/shim/launch.ts'
 import type { LaunchOptions } from '../../../daemon/shim/launch.ts'
 import { encodeClose, encodeFrame, encodeResize, frameTypes } from '../../../shared/protocol/frames.ts'
-import { type Bundle, buildShim, builds, makeBundle, receive, removeBundle, run } from './harness.ts'
+import {
+  type Bundle,
+  buildShim,
+  builds,
+  launchShim,
+  makeBundle,
+  receive,
+  removeBundle,
+  run,
+} from './harness.ts'
 
 const stdin = (text: string) => encodeFrame(frameTypes.stdin, Buffer.from(text))
 

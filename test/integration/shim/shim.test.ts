@@ -7,7 +7,6 @@ import { join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { readLog } from '../../../daemon/logs/read.ts'
 import { attachShim, connectShim, readExitFile } from '../../../daemon/shim/client.ts'
-import { launchShim } from '../../../daemon/shim/launch.ts'
 import {
   encodeAttach,
   encodeClose,
@@ -21,6 +20,7 @@ import {
   buildShim,
   builds,
   eventually,
+  launchShim,
   makeBundle,
   processEnd,
   receive,
@@ -588,7 +588,7 @@ describe.each(builds)('the shim %s', (_, program, target) => {
         attach: { output: true, stdin: false },
       })
       execFileSync('mkfifo', [bundle.file('fifo')])
-      const launch = join(import.meta.dirname, '../../../daemon/shim/launch.ts')
+      const launch = join(import.meta.dirname, 'harness.ts')
       const script = `
         const { launchShim } = await import(${JSON.stringify(launch)})
         const shim = await launchShim(${JSON.stringify(options)})
@@ -769,16 +769,11 @@ describe.each(builds)('the shim %s', (_, program, target) => {
     })
 
     it('can be cancelled', async () => {
-      const cancel = new AbortController()
-      const options = {
-        ...bundle.options([]),
-        runtime: ['sh', '-c', 'touch begun; sleep 300'],
-        signal: cancel.signal,
-      }
-      const failed = failure(options)
+      const options = { ...bundle.options([]), runtime: ['sh', '-c', 'touch begun; sleep 300'] }
+      const shim = await launchShim(options)
       await eventually(() => existsSync(bundle.file('begun')))
-      cancel.abort()
-      expect(await failed).toMatchObject({ code: 'cancelled' })
+      process.kill(shim.shimPid, 'SIGTERM')
+      await expect(shim.events.started).rejects.toMatchObject({ code: 'cancelled' })
     })
 
     it('for a shim that is not there says how to get it', async () => {
