@@ -50,6 +50,7 @@ const doors = {
   fastify: '^daemon/api/',
   '@fastify/[^/]+': '^daemon/api/',
   'tar-stream': '^daemon/image/|^daemon/container/(archive|copy|cp|export|diff)[^/]*\\.ts$|^scripts/|^test/',
+  'dns-packet': '^daemon/network/dns/',
   koffi: '^daemon/host/syscalls\\.ts$',
   'node-pty': '^daemon/container/exec[^/]*\\.ts$|^test/',
 }
