@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { type Static, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { KagoError } from '../shared/errors.ts'
+import { bitsOf, parseSubnet } from '../shared/address.ts'
 import { closed } from '../shared/protocol/common.ts'
 import { nearest } from '../shared/nearest.ts'
 
@@ -43,6 +44,20 @@ export const ConfigFile = closed({
   mirrors: Type.Optional(Type.Record(Type.String(), Type.Array(Type.String({ minLength: 1 })))),
   /** Directory with `HOST[:PORT]/ca.crt`. */
   certsDir: Type.Optional(AbsolutePath),
+  /** The bridge of the network `bridge`, which containers join unless they are told otherwise. */
+  bridge: Type.Optional(Type.String({ pattern: '^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}$' })),
+  /** The nftables table (of family inet) that this daemon writes, alone. */
+  firewallTable: Type.Optional(Type.String({ pattern: '^[a-zA-Z][a-zA-Z0-9_-]{0,30}$' })),
+  /** Where subnets of networks are taken from: `size` is the length of their prefix. */
+  addressPools: Type.Optional(
+    Type.Array(
+      closed({
+        base: Type.String({ minLength: 1 }),
+        size: Type.Integer({ minimum: 1, maximum: 126 }),
+      }),
+      { minItems: 1, maxItems: 1000 },
+    ),
+  ),
   /** Of each container's log. */
   logMaxBytes: Type.Optional(Type.Integer({ minimum: 4096 })),
   logMaxFiles: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
@@ -78,6 +93,9 @@ export function readConfig(file: string | undefined, overrides: Partial<ConfigFi
     insecureRegistries: given.insecureRegistries ?? [],
     mirrors: given.mirrors ?? {},
     certsDir: given.certsDir ?? '/etc/kago/certs.d',
+    bridge: given.bridge ?? 'kago0',
+    firewallTable: given.firewallTable ?? 'kago',
+    addressPools: given.addressPools ?? defaultPools,
     logMaxBytes: given.logMaxBytes ?? 10 * 1024 * 1024,
     logMaxFiles: given.logMaxFiles ?? 3,
     file: path,
@@ -92,7 +110,27 @@ export function readConfig(file: string | undefined, overrides: Partial<ConfigFi
       },
     )
   }
+  checkPools(path, config.addressPools)
   return config
+}
+
+/** Where neither Docker (172.17 to 172.31, 192.168) nor Podman (10.88 and above) looks. */
+const defaultPools = [
+  { base: '10.64.0.0/12', size: 20 },
+  { base: '192.168.192.0/18', size: 24 },
+]
+
+function checkPools(path: string, pools: Config['addressPools']): void {
+  for (const { base, size } of pools) {
+    const subnet = parseSubnet(base)
+    const most = subnet === undefined ? 0 : bitsOf(subnet.family) - 2
+    if (subnet !== undefined && size >= subnet.prefix && size <= most) continue
+    const problem =
+      subnet === undefined ? `${base} is not a subnet` : `${base} has no subnets of the size /${size}`
+    throw new KagoError('invalid_argument', `${path}: addressPools: ${problem}`, {
+      hint: 'write {"base": "10.64.0.0/12", "size": 20}',
+    })
+  }
 }
 
 function readText(path: string, isRequired: boolean): string {

@@ -118,4 +118,36 @@ export const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX events_by_time ON events(at);
   `,
+  `
+  -- record: what was decided at its creation, as JSON: see network/records.ts
+  CREATE TABLE networks (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    bridge TEXT NOT NULL UNIQUE,
+    created_at INTEGER NOT NULL,
+    record TEXT NOT NULL
+  ) STRICT;
+
+  -- a container's membership in a network, running or not; ipv4, ipv6, mac and interface only while it is attached.
+  -- container_id is not a reference: addresses are held until the link is gone, which may be after the container
+  CREATE TABLE endpoints (
+    container_id TEXT NOT NULL,
+    network_id TEXT NOT NULL REFERENCES networks(id) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    aliases TEXT NOT NULL,
+    wanted_ipv4 TEXT,
+    wanted_ipv6 TEXT,
+    wanted_mac TEXT,
+    last_ipv4 TEXT,
+    last_ipv6 TEXT,
+    ipv4 TEXT,
+    ipv6 TEXT,
+    mac TEXT,
+    interface TEXT,
+    PRIMARY KEY (container_id, network_id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE UNIQUE INDEX endpoints_by_ipv4 ON endpoints(network_id, ipv4);
+  CREATE UNIQUE INDEX endpoints_by_ipv6 ON endpoints(network_id, ipv6);
+  CREATE UNIQUE INDEX endpoints_by_mac ON endpoints(network_id, mac);
+  `,
 ]

@@ -1,5 +1,6 @@
 /** A real kagod on roots of its own, and a small client of its protocol, for the tests. */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
@@ -69,7 +70,7 @@ export async function startKagod(
   const socket = join(runRoot, 'kagod.sock')
   const configFile = join(root, 'kagod.json')
   const logFile = join(root, 'kagod.log')
-  writeFileSync(configFile, JSON.stringify({ dataRoot, runRoot, ...config }))
+  writeFileSync(configFile, JSON.stringify({ dataRoot, runRoot, ...ownNetwork(root), ...config }))
   let child: ChildProcess
 
   const kagod: Kagod = {
@@ -167,6 +168,24 @@ export async function startKagod(
       await sleep(10)
     }
     throw new Error(`kagod did not come up:\n${readFileSync(logFile, 'utf8')}`)
+  }
+}
+
+/**
+ * Bridge, table and addresses of one daemon, so that several can run at once: a /20 of 10.64.0.0/12 by its root's name
+ * (two of 256 may meet: then a subnet that is taken is passed over, and the second base serves).
+ */
+function ownNetwork(root: string): Required<Pick<ConfigFile, 'bridge' | 'firewallTable' | 'addressPools'>> {
+  const hash = createHash('sha256').update(root).digest()
+  const name = hash.toString('hex').slice(0, 10)
+  const block = hash.readUInt8(0)
+  return {
+    bridge: `kt${name}`,
+    firewallTable: `kago-${name}`,
+    addressPools: [
+      { base: `10.${64 + (block >> 4)}.${(block & 15) << 4}.0/20`, size: 24 },
+      { base: '10.80.0.0/13', size: 24 },
+    ],
   }
 }
 
