@@ -38,12 +38,20 @@ test.each([
   expect(round(text)).toBe(written)
 })
 
-test.each(['', '1.2.3', '1.2.3.256', '01.2.3.4', '1.2.3.4.5', ':::', '1::2::3', '1:2:3:4:5:6:7', 'g::', '1.2.3.4/8'])(
-  '%j is no address',
-  (text) => {
-    expect(parseAddress(text)).toBeUndefined()
-  },
-)
+test.each([
+  '',
+  '1.2.3',
+  '1.2.3.256',
+  '01.2.3.4',
+  '1.2.3.4.5',
+  ':::',
+  '1::2::3',
+  '1:2:3:4:5:6:7',
+  'g::',
+  '1.2.3.4/8',
+])('%j is no address', (text) => {
+  expect(parseAddress(text)).toBeUndefined()
+})
 
 test('a subnet has no bits after its prefix, and knows what lies in it', () => {
   expect(parseSubnet('10.0.0.1/8')).toBeUndefined()
