@@ -22,6 +22,9 @@ export interface Verbs {
   /** Nothing where there is no such thing: bare runc keeps no log and lets nobody attach. */
   logs?(id: string): string[]
   attach?(id: string): string[]
+  /** From a registry without TLS, on loopback. */
+  pull?(reference: string): string[]
+  removeImage?(reference: string): string[]
 }
 
 export interface Engine {
@@ -47,7 +50,7 @@ const startTimeoutMs = 60_000
 
 /** Docker's command line, which kago and Podman share. */
 export function dockerVerbs(prefix: readonly string[], image: string, own: Partial<Own> = {}): Verbs {
-  const { runOptions = [], removeAtOnce = ['rm', '-f'] } = own
+  const { runOptions = [], pullOptions = [], removeAtOnce = ['rm', '-f'] } = own
   const run = ['run', '--network', 'none', ...runOptions]
   return {
     runAndRemove: (command) => [...prefix, ...run, '--rm', image, ...command],
@@ -70,11 +73,14 @@ export function dockerVerbs(prefix: readonly string[], image: string, own: Parti
     wait: (id) => [...prefix, 'wait', id],
     logs: (id) => [...prefix, 'logs', id],
     attach: (id) => [...prefix, 'attach', id],
+    pull: (reference) => [...prefix, 'pull', ...pullOptions, reference],
+    removeImage: (reference) => [...prefix, 'rmi', reference],
   }
 }
 
 interface Own {
   runOptions: readonly string[]
+  pullOptions: readonly string[]
   removeAtOnce: readonly string[]
 }
 

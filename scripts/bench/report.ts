@@ -9,7 +9,7 @@ const titles: Record<EngineName, string> = {
   'kago unshare': 'kago by unshare',
   docker: 'Docker',
   podman: 'Podman',
-  runc: 'runc alone',
+  runc: 'no engine',
 }
 
 export interface Verdict {

@@ -30,6 +30,7 @@ export async function startPodman({ directory, layerTar }: Ground): Promise<Engi
     isVariant: false,
     verbs: dockerVerbs(prefix, 'localhost/bench:latest', {
       runOptions: ['--log-driver', 'k8s-file'],
+      pullOptions: ['--tls-verify=false'],
       removeAtOnce: ['rm', '-f', '-t', '0'],
     }),
     processes: { shim: /^\S*conmon / },

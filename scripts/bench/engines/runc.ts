@@ -1,4 +1,4 @@
-/** Bare runc on a prepared bundle: the floor, with no image, no snapshot, no log and nobody watching. */
+/** No engine, bare runc on a prepared bundle: the floor, with no image, no snapshot, no log and nobody watching. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { runQuietly } from '../command.ts'
