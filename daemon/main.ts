@@ -3,12 +3,15 @@ import { parseArgs } from 'node:util'
 import { KagoError, errorTable, toKagoError } from '../shared/errors.ts'
 import { startDaemon } from './compose.ts'
 import { type ConfigFile, defaultConfigFile, readConfig } from './config.ts'
+import { unpackCommand } from './image/unpack-command.ts'
+import { findPrograms } from './paths.ts'
 import { logLevels } from './telemetry/log.ts'
 import { daemonVersion } from './version.ts'
 
 const usage = `kagod: the kago daemon; pulls images, runs containers, answers the kago command.
 
 usage: kagod [OPTIONS]
+       kagod unpack [--format tree|overlay] DIRECTORY < LAYER   (applies one layer; see kagod unpack --help)
 
   --config FILE     configuration (default ${defaultConfigFile}; it may be missing)
   --data-root DIR   images, layers, containers, the database (default /var/lib/kago/v1)
@@ -31,6 +34,10 @@ try {
 }
 
 async function main(args: string[]): Promise<void> {
+  if (args[0] === 'unpack') {
+    process.exitCode = await unpackCommand(args.slice(1), findPrograms().unpackLayer)
+    return
+  }
   const options = parse(args)
   if (options.help === true) return void process.stdout.write(usage)
   if (options.version === true) {

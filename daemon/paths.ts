@@ -53,7 +53,7 @@ export function resolvePaths(config: Config): Paths {
 }
 
 /** The bundled daemon lies among its programs; the sources have them in `dist`. */
-function findPrograms(): Programs {
+export function findPrograms(): Programs {
   const here = import.meta.dirname
   const directory = existsSync(join(here, 'kago-shim')) ? here : join(here, '..', 'dist')
   return {

@@ -10,8 +10,8 @@ import type { ExtractJob, SettleJob, UnpackMessage } from './unpack-job.ts'
 export interface UnpackChildOptions {
   /** The program: `dist/unpack-layer.mjs`, or `daemon/image/unpack-layer.ts` from the sources. */
   childPath: string
-  /** The layer's compressed bytes, for an extract job. */
-  input?: string
+  /** The layer's compressed bytes, for an extract job: a file, or a descriptor of this process. */
+  input?: string | number
   signal?: AbortSignal | undefined
   onProgress?: (current: number) => void
 }
@@ -28,11 +28,12 @@ export async function runUnpackChild(
   options: UnpackChildOptions,
 ): Promise<Outcome> {
   options.signal?.throwIfAborted()
-  const input = options.input === undefined ? undefined : await openInput(options.input, job.layer)
+  if (typeof options.input !== 'string') return await followChild(job, options, options.input ?? 'ignore')
+  const input = await openInput(options.input, job.layer)
   try {
-    return await followChild(job, options, input?.fd ?? 'ignore')
+    return await followChild(job, options, input.fd)
   } finally {
-    await input?.close()
+    await input.close()
   }
 }
 

@@ -3,11 +3,12 @@ import { stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { KagoError } from '../../shared/errors.ts'
 import type { Digest } from '../../shared/oci/digest.ts'
-import { diskSpace, fileError } from '../host/files.ts'
+import { fileError } from '../host/files.ts'
 import { chainIds as chainIdsOf } from '../snapshot/chain-id.ts'
 import type { PreparedLayer, Snapshotter } from '../snapshot/contract.ts'
 import type { LayerLimits } from './extract-layer.ts'
 import { showLayer } from './layer-failure.ts'
+import { layerLimits } from './layer-limits.ts'
 import { settleRoot } from './settle-layer.ts'
 import { Slots } from './slots.ts'
 import { runUnpackChild } from './unpack-child.ts'
@@ -38,11 +39,6 @@ export interface UnpackOptions {
   limits?: Partial<LayerLimits>
 }
 
-const defaultEntries = 5_000_000
-/** An archive of up to this is never too large, however small its compressed bytes. */
-const alwaysAllowedBytes = 1 << 30
-/** Above it: real layers stay under 20, gzip ends at 1032. */
-const maxRatio = 200
 /** Each round plants at least one link of the layers below; more than a few means somebody is playing. */
 const maxRounds = 8
 
@@ -204,11 +200,8 @@ class LayerWork {
     const { size } = await stat(this.#layer.path).catch((error: unknown) => {
       throw fileError(error, `${showLayer(this.#layer.digest)}: cannot read ${this.#layer.path}`)
     })
-    const { totalBytes } = await diskSpace(directory)
     return {
-      entries: defaultEntries,
-      archiveBytes: Math.max(alwaysAllowedBytes, size * maxRatio),
-      reserveBytes: Math.min(128 << 20, Math.floor(totalBytes / 50)),
+      ...(await layerLimits(directory, size)),
       ...this.#options.limits,
     }
   }
