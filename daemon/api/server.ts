@@ -1,4 +1,5 @@
 /** The daemon's HTTP server: routes from the contract, checked requests, one form of error. */
+import type { Socket } from 'node:net'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { KagoError, errorTable, toKagoError } from '../../shared/errors.ts'
 import { bodyTypes } from '../../shared/protocol/endpoints.ts'
@@ -20,6 +21,10 @@ export function createServer(handlers: Handlers, log: Log): FastifyInstance {
     bodyLimit: jsonBodyLimit,
     routerOptions: { maxParamLength: 4096 },
     forceCloseConnections: true,
+    frameworkErrors: (error, request, reply) => {
+      sendError(log, request, reply, error)
+    },
+    clientErrorHandler: refuseBytes,
   })
   app.setValidatorCompiler(({ schema, httpPart }) => compileValidator(schema, httpPart ?? 'body'))
   app.removeContentTypeParser('text/plain')
@@ -106,6 +111,21 @@ async function refuseBrowsers(request: FastifyRequest): Promise<void> {
   throw new KagoError('permission_denied', 'requests from web pages, or for another host, are refused', {
     hint: 'use a client that sends no Origin, and localhost as the host',
   })
+}
+
+/** What node:http cannot read as a request, in the one form of error. */
+function refuseBytes(error: Error & { code?: string }, socket: Socket): void {
+  if (!socket.writable || socket.destroyed || error.code === 'ECONNRESET') return void socket.destroy()
+  const [status, message] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? ['431 Request Header Fields Too Large', 'the headers are too large']
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? ['408 Request Timeout', 'the request did not come in time']
+        : ['400 Bad Request', 'this is not an HTTP request']
+  const body = JSON.stringify({ error: { code: 'invalid_argument', message } })
+  socket.end(
+    `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+  )
 }
 
 function sendError(log: Log, request: FastifyRequest, reply: FastifyReply, thrown: unknown): void {

@@ -10,6 +10,8 @@ import { framesProtocol } from '../../shared/protocol/endpoints.ts'
 import type { Upgraded } from './route-table.ts'
 
 const bodyLimit = 16 * 1024 * 1024
+/** From the head of the request to the end of its body: a client that is slower is not at work. */
+const bodyTimeoutMs = 60_000
 
 /** What fastify reads of a request, with the body that came before the frames. */
 class UpgradeRequest extends Readable {
@@ -43,30 +45,40 @@ export function acceptUpgrades(app: FastifyInstance): void {
   app.addHook('preClose', async () => {
     for (const socket of sockets) socket.destroy()
   })
-  app.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
-    socket.on('error', () => socket.destroy())
-    void readBody(request, socket, head).then(
-      (body) => {
-        const upgrade = new UpgradeRequest(request, socket, body)
-        // It has the parts of an IncomingMessage that node:http and fastify read of a request.
-        const message = upgrade as unknown as IncomingMessage
-        const response = new ServerResponse(message)
-        response.shouldKeepAlive = false
-        response.assignSocket(socket as never)
-        response.once('finish', () => socket.end())
-        app.routing(message, response)
-      },
-      (error: unknown) => {
-        const message = error instanceof KagoError ? error.message : 'the body could not be read'
-        const body = JSON.stringify({ error: { code: 'invalid_argument', message } })
-        socket.end(
-          `HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  app.server.on(
+    'upgrade',
+    (request: IncomingMessage, socket: Duplex & { _httpMessage?: unknown }, head: Buffer) => {
+      // A request before it on this connection is not answered yet, and frames would come in its answer.
+      if (socket._httpMessage) return void socket.destroy()
+      sockets.add(socket)
+      socket.once('close', () => sockets.delete(socket))
+      socket.on('error', () => socket.destroy())
+      const late = setTimeout(() => socket.destroy(), bodyTimeoutMs)
+      void readBody(request, socket, head)
+        .finally(() => {
+          clearTimeout(late)
+        })
+        .then(
+          (body) => {
+            const upgrade = new UpgradeRequest(request, socket, body)
+            // It has the parts of an IncomingMessage that node:http and fastify read of a request.
+            const message = upgrade as unknown as IncomingMessage
+            const response = new ServerResponse(message)
+            response.shouldKeepAlive = false
+            response.assignSocket(socket as never)
+            response.once('finish', () => socket.end())
+            app.routing(message, response)
+          },
+          (error: unknown) => {
+            const message = error instanceof KagoError ? error.message : 'the body could not be read'
+            const body = JSON.stringify({ error: { code: 'invalid_argument', message } })
+            socket.end(
+              `HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+            )
+          },
         )
-      },
-    )
-  })
+    },
+  )
 }
 
 /** Answers a route whose reply is an upgrade: 101 once the handler has agreed, then frames until they end. */

@@ -161,6 +161,34 @@ describe('bytes that are no request end their connection and nothing else', () =
   })
 })
 
+test('an upgrade behind a request that is not answered yet ends its connection and nothing else', async () => {
+  const id = await kagod.runDetached({ image: 'localhost/busybox', command: ['sleep', '1000'] })
+  const body = '{}'
+  await raw(
+    `GET /v1/containers/${id}/wait HTTP/1.1\r\nHost: kago\r\n\r\n` +
+      `POST /v1/containers/${id}/attach HTTP/1.1\r\nHost: kago\r\nConnection: Upgrade\r\nUpgrade: kago-frames\r\n${json}Content-Length: ${body.length}\r\n\r\n${body}`,
+  )
+  expect((await kagod.request('GET', '/v1/ping')).status).toBe(200)
+  await kagod.ok('DELETE', `/v1/containers/${id}?force=true`)
+})
+
+test.for<[string, string, number]>([
+  ['a path that cannot be decoded', 'GET /v1/containers/%zz HTTP/1.1\r\nHost: kago\r\n', 400],
+  ['a name without end', `GET /v1/containers/${'a'.repeat(5000)} HTTP/1.1\r\nHost: kago\r\n`, 400],
+  [
+    'headers that are too large',
+    `GET /v1/ping HTTP/1.1\r\nHost: kago\r\nX-A: ${'a'.repeat(50_000)}\r\n`,
+    431,
+  ],
+  ['no HTTP', 'HELO kago\r\n', 400],
+])('%s is refused in the one form of error', async ([, head, status]) => {
+  const reply = await raw(`${head}Connection: close\r\n\r\n`)
+  expect(reply).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+  expect(JSON.parse(reply.slice(reply.indexOf('\r\n\r\n') + 4))).toMatchObject({
+    error: { code: 'invalid_argument', message: expect.any(String) as string },
+  })
+})
+
 test('a thousand connections that say nothing do not keep others from being served', async () => {
   const idle: Socket[] = []
   for (let batch = 0; batch < 10; batch++) {
