@@ -1,4 +1,5 @@
 /** Puts the daemon together: the only place that knows all the parts. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { normalisePlatform } from '../shared/oci/platform.ts'
 import { createServer } from './api/server.ts'
 import { listenOnSocket } from './api/listen.ts'
@@ -44,6 +45,9 @@ export interface Daemon {
 }
 
 const operationsKept = 2000
+const pruneEveryMs = 60 * 60 * 1000
+/** How long operations have to end with the daemon; what is cut off then is rolled back by its next start. */
+const endPatienceMs = 10_000
 
 /** Starts a daemon: takes the roots, repairs, then listens. */
 export async function startDaemon(config: Config): Promise<Daemon> {
@@ -102,12 +106,15 @@ export async function startDaemon(config: Config): Promise<Daemon> {
   await recoverImages(image)
   await restoreContainers(context)
   followPolicies(context)
-  operations.journal.prune(operationsKept)
+  pruneJournal(operations)
   await loadEmbedded(image, paths.programs.embeddedImage)
 
   const app = createServer(nativeHandlers(context), log)
   await listenOnSocket(app, paths.socket, config.socketGroup)
   context.backOffs.open((id) => startAgain(context, id))
+  const pruning = setInterval(() => {
+    pruneJournal(operations)
+  }, pruneEveryMs).unref()
   log.info({ ...daemonVersion(), socket: paths.socket, pid: process.pid }, 'kagod is ready')
   await notifyReady().catch((error: unknown) => {
     log.warn({ err: error }, 'the service manager could not be told')
@@ -116,8 +123,10 @@ export async function startDaemon(config: Config): Promise<Daemon> {
   return {
     async close() {
       log.info({}, 'ending; containers go on')
+      clearInterval(pruning)
       await app.close()
       await context.backOffs.close()
+      await idle(operations)
       await allCleanedUp(context)
       releaseTasks(context)
       await spawner.close()
@@ -126,5 +135,22 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       database.close()
       instance.release()
     },
+  }
+}
+
+function pruneJournal({ journal, log }: OperationContext): void {
+  try {
+    journal.prune(operationsKept)
+  } catch (error) {
+    log.warn({ err: error }, 'old operations could not be forgotten')
+  }
+}
+
+/** Waits for what requests have begun: it goes on after their connections are closed. */
+async function idle({ journal, log }: OperationContext): Promise<void> {
+  const deadline = Date.now() + endPatienceMs
+  while (journal.isBusy()) {
+    if (Date.now() > deadline) return log.warn({}, 'ending with operations at work')
+    await sleep(20)
   }
 }

@@ -30,7 +30,8 @@ try {
   if (error.hint !== undefined) process.stderr.write(`  ${error.hint}\n`)
   if (error.code === 'internal')
     process.stderr.write(`${error.cause instanceof Error ? error.cause.stack : ''}\n`)
-  process.exitCode = errorTable[error.code].exit
+  // Containers that were found again keep connections open, which would keep a daemon that failed from ending.
+  process.exit(errorTable[error.code].exit)
 }
 
 async function main(args: string[]): Promise<void> {
@@ -59,7 +60,14 @@ async function main(args: string[]): Promise<void> {
   const close = () => {
     if (isClosing) return
     isClosing = true
-    void daemon.close()
+    daemon.close().then(
+      // Nothing may go on that works on roots which are given back.
+      () => process.exit(0),
+      (error: unknown) => {
+        process.stderr.write(`kagod: ${toKagoError(error).message}\n`)
+        process.exit(1)
+      },
+    )
   }
   process.on('SIGTERM', close)
   process.on('SIGINT', close)

@@ -106,6 +106,9 @@ export async function operate<T>(
   try {
     const result = await body(operation)
     row.status = 'done'
+    row.durationMs = performance.now() - began
+    // What the journal does not know as done would be taken back by the next start of the daemon: better now.
+    context.journal.end(row, steps)
     return result
   } catch (thrown) {
     const error = toKagoError(thrown)
@@ -115,10 +118,14 @@ export async function operate<T>(
     error.operation ??= row.id
     if (error.code === 'internal')
       context.log.error({ err: error.cause ?? error, operation: row.id }, row.kind)
-    throw error
-  } finally {
     row.durationMs = performance.now() - began
-    context.journal.end(row, steps)
+    try {
+      context.journal.end(row, steps)
+    } catch (failure) {
+      // The next start takes it back once more, which changes nothing.
+      context.log.error({ err: failure, operation: row.id }, 'the end of an operation could not be recorded')
+    }
+    throw error
   }
 }
 

@@ -1,7 +1,7 @@
 /** The daemon's one database: names, records, references and the journal, in SQLite. Bytes, trees and logs stay files. */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { isKagoError, KagoError } from '../../shared/errors.ts'
-import { keepReserve } from './reserve.ts'
+import { keepReserve, noReserve } from './reserve.ts'
 import { migrations } from './schema.ts'
 
 /**
@@ -32,7 +32,7 @@ export interface Database {
 export function openDatabase(path: string): Database {
   const sqlite = open(path)
   migrate(sqlite, path)
-  const reserve = keepReserve(`${path}-reserve`)
+  const reserve = path === ':memory:' ? noReserve : keepReserve(`${path}-reserve`)
   let synchronous: Durability = 'quick'
   const statements = new Map<string, StatementSync>()
   const prepare = (sql: string) => {

@@ -39,6 +39,8 @@ export interface OperationTable {
   list(limit: number, target?: string): OperationSummary[]
   /** Those that the daemon's death cut short, newest first. */
   unfinished(): { operation: OperationRow; steps: StepRow[] }[]
+  /** Whether one is at work now. */
+  isBusy(): boolean
   /** Forgets all but the newest `keep`. */
   prune(keep: number): void
 }
@@ -129,6 +131,7 @@ export function operationTable(database: Database): OperationTable {
       )
       return rows.map((operation) => ({ operation, steps: stepsOf(operation.id) }))
     },
+    isBusy: () => one(`SELECT 1 FROM operations WHERE status = 'running' LIMIT 1`) !== undefined,
     prune(keep) {
       transaction('quick', () =>
         run(

@@ -12,6 +12,9 @@ export interface Reserve {
   restore(): void
 }
 
+/** For a database that is on no disk. */
+export const noReserve: Reserve = { release: () => false, restore: () => {} }
+
 /** Keeps a file beside the database. A disk that has no room for it has none to keep. */
 export function keepReserve(path: string): Reserve {
   let isKept = false

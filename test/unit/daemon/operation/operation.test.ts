@@ -7,7 +7,7 @@ import { faultsFromFile, noFaults, parsePlan } from '../../../../daemon/operatio
 import { operate, type OperationContext, type UndoTable } from '../../../../daemon/operation/operation.ts'
 import { recoverOperations } from '../../../../daemon/operation/recover.ts'
 import { type Database, openDatabase } from '../../../../daemon/state/database.ts'
-import { operationTable } from '../../../../daemon/state/operations.ts'
+import { operationTable, type OperationRow, type StepRow } from '../../../../daemon/state/operations.ts'
 import { createLog } from '../../../../daemon/telemetry/log.ts'
 
 let database: Database
@@ -72,6 +72,44 @@ test('an undo that fails does not keep the others from being run', async () => {
     }),
   ).rejects.toThrow('later')
   expect(undone).toEqual([[1]])
+})
+
+test('what the journal cannot record as done is undone at once, not by the next start of the daemon', async () => {
+  const { journal } = context
+  const full = {
+    ...context,
+    journal: {
+      ...journal,
+      end: (row: OperationRow, steps: readonly StepRow[]) => {
+        if (row.status === 'done') throw new KagoError('exhausted', 'no space left')
+        journal.end(row, steps)
+      },
+    },
+  }
+  const ended = operate(full, { kind: 'test.verb', target: 'web' }, (operation) =>
+    operation.step('one', { by: 'x', undo: ['test.undo', 1] }, () => {}),
+  )
+  await expect(ended).rejects.toMatchObject({ code: 'exhausted' })
+  expect(undone).toEqual([[1]])
+  expect(journal.list(1)[0]).toMatchObject({ status: 'failed', error: 'no space left' })
+  expect(journal.isBusy()).toBe(false)
+})
+
+test('a journal that records nothing does not hide why the operation failed', async () => {
+  const broken = {
+    ...context,
+    journal: {
+      ...context.journal,
+      end: () => {
+        throw new KagoError('exhausted', 'no space left')
+      },
+    },
+  }
+  const failed = operate(broken, { kind: 'test.verb', target: 'web' }, async () => {
+    throw new KagoError('in_use', 'taken')
+  })
+  await expect(failed).rejects.toMatchObject({ code: 'in_use' })
+  expect(context.journal.isBusy()).toBe(true)
 })
 
 test('the undo is in the journal before its effect begins', async () => {
