@@ -26,7 +26,13 @@ export async function attachContainer(
 ): Promise<AttachedStream> {
   const container = findContainer(context, text)
   const task = liveTask(context, container)
-  const shim = await attachShim(`${context.paths.bundle(container.id)}/shim.sock`, options)
+  const shim = await attachShim(`${context.paths.bundle(container.id)}/shim.sock`, options).catch(
+    (error: unknown) => {
+      // It has ended since: that is what to say, not that its socket has gone.
+      liveTask(context, findContainer(context, container.id))
+      throw error
+    },
+  )
   if (options.size !== undefined) await task.shim.resize(options.size.columns, options.size.rows)
   return serveTask(context, container.id, shim)
 }

@@ -46,7 +46,7 @@ export function createBackOffs(): BackOffs {
     },
     async close() {
       isClosed = true
-      for (const id of [...timers.keys()]) cancel(id)
+      for (const id of timers.keys()) cancel(id)
       while (starting.size > 0) await Promise.all(starting)
     },
   }

@@ -28,7 +28,7 @@ export async function createContainer(
   return await operate(
     context,
     { kind: 'container.create', target: body.name ?? body.image, signal: options.signal },
-    (operation) => createSteps(context, operation, body, image, options.report),
+    (operation) => createSteps(context, operation, newContainerId(), body, image, options.report),
   )
 }
 
@@ -49,16 +49,20 @@ export async function prepareImage(
   )
 }
 
+export function newContainerId(): string {
+  return randomBytes(32).toString('hex')
+}
+
 /** The steps of a creation, for the verbs that begin with one. */
 export async function createSteps(
   context: ContainerContext,
   operation: Operation,
+  id: string,
   body: CreateBody,
   image: EnsuredImage,
   report: Report,
 ): Promise<Container> {
   const { paths, config } = context
-  const id = randomBytes(32).toString('hex')
   operation.setTarget(id)
   const resolved = resolveOptions(id, body, image.config, context.host)
   const runtime = resolved.options.runtime ?? config.defaultRuntime

@@ -108,7 +108,10 @@ async function execSteps(
       shell: `cd ${bundle} && ${quoteWords(shimCommand(launch))}`,
     },
     async () => {
-      const shim = await launchShim(launch, context.startShim)
+      const shim = await launchShim(launch, context.startShim).catch(async (error: unknown) => {
+        await forget()
+        throw error
+      })
       shim.events.exited.then(forget, forget).catch((error: unknown) => {
         context.log.warn({ err: error, container: id }, 'files of an exec stay behind')
       })

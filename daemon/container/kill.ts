@@ -31,7 +31,12 @@ export async function killContainer(
     if (container.state === 'paused') {
       await operation.step('thaw it', { by: 'cgroup freezer' }, () => thaw(context, container))
     }
-    await operation.step('wait for its end', { by: 'waitid(2), by the shim' }, () => task.ended)
+    await operation.step('wait for its end', { by: 'waitid(2), by the shim' }, async () => {
+      // A pause that was under way may have frozen it since.
+      while (!(await endsWithin(task, 1))) {
+        if (context.containers.find(container.id)?.state === 'paused') await thaw(context, container)
+      }
+    })
   })
   return container
 }
@@ -59,6 +64,20 @@ export function liveTask(context: ContainerContext, container: Container): LiveT
     hint: `start it with: kago start ${container.name}`,
     details: { state: container.state },
   })
+}
+
+/** False if it has not ended when the time is over; less than 0 seconds is for ever. */
+export async function endsWithin(task: LiveTask, seconds: number): Promise<boolean> {
+  if (seconds < 0) return await task.ended.then(() => true)
+  const late = Promise.withResolvers<boolean>()
+  const timer = setTimeout(() => {
+    late.resolve(false)
+  }, seconds * 1000)
+  try {
+    return await Promise.race([task.ended.then(() => true), late.promise])
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 /** What has ended meanwhile needs it no more: cgroup v2 kills the frozen, v1 only when they thaw. */

@@ -21,6 +21,7 @@ export function containerLogs(
 ): Readable {
   const { id } = findContainer(context, text)
   const both = query.stdout !== true && query.stderr !== true
+  const end = query.follow === true ? untilEnd(context, id, signal) : undefined
   const chunks = readLog(context.paths.log(id), {
     stdout: both || query.stdout === true,
     stderr: both || query.stderr === true,
@@ -28,10 +29,11 @@ export function containerLogs(
     until: nanoseconds(query.until),
     tail: query.tail,
     signal,
-    ...(query.follow === true && { follow: untilEnd(context, id, signal) }),
+    ...(end !== undefined && { follow: end.signal }),
   } satisfies ReadLogOptions)
   const frames = query.timestamps === true ? stampedFrames(chunks) : plainFrames(chunks)
-  return Readable.from(frames, { objectMode: false, highWaterMark: 256 * 1024 })
+  const stream = Readable.from(frames, { objectMode: false, highWaterMark: 256 * 1024 })
+  return end === undefined ? stream : stream.once('close', end.release)
 }
 
 async function* plainFrames(chunks: AsyncIterable<LogChunk>): AsyncGenerator<Uint8Array> {
@@ -49,16 +51,27 @@ async function* stampedFrames(chunks: AsyncIterable<LogChunk>): AsyncGenerator<U
 }
 
 /** Fires when the container has ended, or at once if it does not run. */
-function untilEnd(context: ContainerContext, id: string, signal: AbortSignal): AbortSignal {
-  const task = context.tasks.get(id)
-  if (task === undefined) return AbortSignal.abort()
+function untilEnd(
+  { tasks, events }: ContainerContext,
+  id: string,
+  signal: AbortSignal,
+): { signal: AbortSignal; release: () => void } {
+  if (!tasks.has(id)) return { signal: AbortSignal.abort(), release: () => {} }
   const controller = new AbortController()
   const end = () => {
+    release()
     controller.abort()
   }
-  void task.ended.finally(end)
+  // Not `task.ended`: a promise keeps those who ask it for as long as the task runs.
+  const unsubscribe = events.subscribe((event) => {
+    if (event.type === 'container' && event.action === 'exit' && event.id === id) end()
+  })
+  const release = () => {
+    unsubscribe()
+    signal.removeEventListener('abort', end)
+  }
   signal.addEventListener('abort', end, { once: true })
-  return controller.signal
+  return { signal: controller.signal, release }
 }
 
 /** @throws invalid_argument for what is no time. */

@@ -1,10 +1,11 @@
 /** What happens when a container's process has ended: its status is recorded, then what it held is given back. */
 import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isKagoError } from '../../shared/errors.ts'
 import type { ContainerExit } from '../../shared/protocol/frames.ts'
 import { readCgroupLayout, readMemoryUse } from '../host/cgroup.ts'
-import type { ShimConnection } from '../shim/client.ts'
+import { readExitFile, type ShimConnection } from '../shim/client.ts'
 import { cgroupsPath } from './create-options.ts'
 import { cleanUp } from './clean-up.ts'
 import type { ContainerContext } from './context.ts'
@@ -34,12 +35,26 @@ export function watchTask(context: ContainerContext, id: string, shim: ShimConne
     }
   }
   const ended = shim.exited.then(record, async (error: unknown) => {
-    if (isOurs())
+    const written = await writtenExit(context, id)
+    if (isOurs() && written === undefined)
       context.log.warn({ err: error, container: id }, 'the shim is gone, and with it the exit status')
-    await record(undefined)
+    await record(written)
+  })
+  ended.catch((error: unknown) => {
+    context.log.error({ err: error, container: id }, 'its end could not be recorded')
   })
   context.tasks.set(id, { shim, ended })
   void leaveUnit(context, id)
+}
+
+/** A shim that died may have written the exit before. What cannot be read says nothing. */
+async function writtenExit({ paths, log }: ContainerContext, id: string): Promise<ContainerExit | undefined> {
+  try {
+    return await readExitFile(join(paths.bundle(id), 'exit'))
+  } catch (error) {
+    log.warn({ err: error, container: id }, 'its exit file cannot be read')
+    return undefined
+  }
 }
 
 /** Lets go of all tasks; they go on without the daemon. */
@@ -58,7 +73,7 @@ export function recordExit(context: ContainerContext, id: string, exit: Containe
   const row = containers.find(id)
   if (row === undefined) return letGo(context, id)
   const container = readContainer(row)
-  const { autoRemove } = container.record.options
+  const autoRemove = container.record.options.autoRemove && context.tasks.get(id)?.isRestarting !== true
   if (isAlive(row.state)) {
     const finishedAt = exit === undefined ? null : Date.parse(exit.exitedAt)
     const again = nextStart(container, exit?.status ?? null, finishedAt ?? Date.now())

@@ -2,6 +2,7 @@
 import { operate } from '../operation/operation.ts'
 import type { ContainerContext } from './context.ts'
 import { findContainer } from './find.ts'
+import { liveTask } from './kill.ts'
 import { nextState } from './lifecycle.ts'
 import type { Container } from './record.ts'
 
@@ -21,7 +22,7 @@ async function freeze(
   const { id } = findContainer(context, text)
   return await context.locks.hold(id, async () => {
     const container = findContainer(context, id)
-    const state = nextState(container.name, container.state, verb)
+    nextState(container.name, container.state, verb)
     const runtime = context.runtimes.get(container.record.runtime)
     await operate(context, { kind: `container.${verb}`, target: id }, async (operation) => {
       await operation.step(
@@ -30,7 +31,10 @@ async function freeze(
         () => (verb === 'pause' ? runtime.pause(id) : runtime.resume(id)),
       )
       await operation.step('record it', { by: 'kago.db' }, () => {
-        context.containers.updateTask(id, { state }, 'quick')
+        // It may have ended meanwhile: of a signal that waited for the thaw, or of a kill, which asks for no lock.
+        const now = findContainer(context, id)
+        liveTask(context, now)
+        context.containers.updateTask(id, { state: nextState(now.name, now.state, verb) }, 'quick')
       })
     })
     context.events.publish({ type: 'container', action: verb, id })

@@ -15,7 +15,9 @@ export async function removeContainer(
   text: string,
   { force = false }: { force?: boolean | undefined } = {},
 ): Promise<Container> {
-  const { id } = findContainer(context, text)
+  const { id, state } = findContainer(context, text)
+  // Whoever stops it holds its lock until it has ended, which may be as long as it likes.
+  if (force && state === 'stopping') await context.tasks.get(id)?.shim.signal('KILL')
   return await context.locks.hold(id, async () => {
     const container = findContainer(context, id)
     if (force && container.state === 'restarting') context.backOffs.cancel(id)

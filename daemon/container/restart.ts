@@ -1,14 +1,26 @@
 /** Stops a container if it runs, and starts it. */
 import type { ContainerContext } from './context.ts'
+import { findContainer } from './find.ts'
 import type { Container } from './record.ts'
-import { startContainer } from './start.ts'
-import { type StopOptions, stopContainer } from './stop.ts'
+import { startUnlocked } from './start.ts'
+import { type StopOptions, stopUnlocked } from './stop.ts'
 
+/** One that would remove itself at its end is kept for its next start. */
 export async function restartContainer(
   context: ContainerContext,
   text: string,
   options: StopOptions = {},
 ): Promise<Container> {
-  const { id } = await stopContainer(context, text, options)
-  return (await startContainer(context, id)).container
+  const { id } = findContainer(context, text)
+  return await context.locks.hold(id, async () => {
+    const task = context.tasks.get(id)
+    if (task !== undefined) task.isRestarting = true
+    try {
+      await stopUnlocked(context, id, options)
+    } catch (error) {
+      if (task !== undefined) task.isRestarting = false
+      throw error
+    }
+    return (await startUnlocked(context, id, {})).container
+  })
 }

@@ -12,6 +12,8 @@ import { nextState } from './lifecycle.ts'
 import { runContainer } from './run.ts'
 import { type StartedContainer, startContainer } from './start.ts'
 
+const progressBacklog = 256 * 1024
+
 type Size = { columns: number; rows: number }
 
 export interface RunAttachedBody {
@@ -42,6 +44,8 @@ export async function runAttached(
           attach,
           size: body.size,
           report: (progress) => {
+            // To a client that does not read, news is not kept; what was made is.
+            if (progress.type !== 'created' && client.writableLength > progressBacklog) return
             client.write(encodeFrame(frameTypes.event, Buffer.from(JSON.stringify(progress))))
           },
         }),

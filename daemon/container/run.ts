@@ -2,8 +2,8 @@
 import type { CreateBody } from '../../shared/protocol/containers.ts'
 import { operate } from '../operation/operation.ts'
 import type { ContainerContext } from './context.ts'
-import { type CreateOptions, createSteps, prepareImage } from './create.ts'
-import { type StartedContainer, startSteps } from './start.ts'
+import { type CreateOptions, createSteps, newContainerId, prepareImage } from './create.ts'
+import { type StartedContainer, startSteps, startUnlocked } from './start.ts'
 import type { StartOptions } from './task-options.ts'
 
 /** A container that could not be started stays, as `created`, unless it is one that removes itself. */
@@ -13,17 +13,19 @@ export async function runContainer(
   options: CreateOptions & StartOptions,
 ): Promise<StartedContainer> {
   const image = await prepareImage(context, body, options)
-  const about = { target: body.name ?? body.image, signal: options.signal }
-  if (body.autoRemove === true) {
-    return await operate(context, { kind: 'container.run', ...about }, async (operation) => {
-      const container = await createSteps(context, operation, body, image, options.report)
-      return await context.locks.hold(container.id, () => startSteps(context, operation, container, options))
-    })
-  }
-  const container = await operate(context, { kind: 'container.create', ...about }, (operation) =>
-    createSteps(context, operation, body, image, options.report),
-  )
-  return await operate(context, { kind: 'container.start', target: container.id }, (operation) =>
-    context.locks.hold(container.id, () => startSteps(context, operation, container, options)),
-  )
+  const id = newContainerId()
+  // Held from before it can be found: nobody else works on it until it runs, or until what failed is undone.
+  return await context.locks.hold(id, async () => {
+    const about = { target: body.name ?? body.image, signal: options.signal }
+    if (body.autoRemove === true) {
+      return await operate(context, { kind: 'container.run', ...about }, async (operation) => {
+        const container = await createSteps(context, operation, id, body, image, options.report)
+        return await startSteps(context, operation, container, options)
+      })
+    }
+    await operate(context, { kind: 'container.create', ...about }, (operation) =>
+      createSteps(context, operation, id, body, image, options.report),
+    )
+    return await startUnlocked(context, id, options)
+  })
 }

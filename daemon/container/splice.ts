@@ -15,8 +15,11 @@ export async function spliceFrames(
   client: Duplex,
   beforeExit: () => Promise<void>,
 ): Promise<void> {
-  client.pipe(shim)
   const gone = () => shim.destroy()
+  if (client.destroyed || client.readableEnded) gone()
+  client.pipe(shim)
+  // Whoever closes his end has gone: otherwise nothing would tell until the task writes. Stdin ends by a close frame.
+  client.once('end', gone)
   client.once('close', gone)
   // A reset connection is a client that has gone; the other side's error ends the loop below.
   client.once('error', gone)
@@ -24,6 +27,7 @@ export async function spliceFrames(
   try {
     await passOutput(shim, client, beforeExit)
   } finally {
+    client.off('end', gone)
     client.off('close', gone)
     client.unpipe(shim)
     shim.destroy()

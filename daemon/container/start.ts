@@ -26,15 +26,21 @@ export async function startContainer(
   options: StartOptions = {},
 ): Promise<StartedContainer> {
   const { id } = findContainer(context, text)
-  return await context.locks.hold(id, async () => {
-    const container = findContainer(context, id)
-    if (container.state === 'running' && options.attach === undefined)
-      return { container, attached: undefined }
-    nextState(container.name, container.state, 'start')
-    return await operate(context, { kind: 'container.start', target: id }, (operation) =>
-      startSteps(context, operation, container, options),
-    )
-  })
+  return await context.locks.hold(id, () => startUnlocked(context, id, options))
+}
+
+/** For a caller that holds the container's lock, which is held until a start that fails is undone. */
+export async function startUnlocked(
+  context: ContainerContext,
+  id: string,
+  options: StartOptions,
+): Promise<StartedContainer> {
+  const container = findContainer(context, id)
+  if (container.state === 'running' && options.attach === undefined) return { container, attached: undefined }
+  nextState(container.name, container.state, 'start')
+  return await operate(context, { kind: 'container.start', target: id }, (operation) =>
+    startSteps(context, operation, container, options),
+  )
 }
 
 /** The steps of a start, for the verbs that include one. The caller holds the container's lock. */
@@ -64,6 +70,7 @@ export async function startSteps(
     'quick',
   )
 
+  let attachedStream: Duplex | undefined
   try {
     const runtime = context.runtimes.get(container.record.runtime)
     const bundle = paths.bundle(id)
@@ -88,11 +95,11 @@ export async function startSteps(
       },
       async () => {
         const launched = await launchShim(launch, context.startShim)
+        attachedStream = launched.attach
         try {
           const started = await launched.events.started
           return { shim: launched.events, attached: launched.attach, process: started }
         } catch (error) {
-          launched.attach?.destroy()
           throw runtime.explainFailure(bundle, toKagoError(error).message)
         }
       },
@@ -113,12 +120,14 @@ export async function startSteps(
         },
         'quick',
       )
+      // Before it is watched: its end may be known already, and is told after its beginning.
+      context.events.publish({ type: 'container', action: 'start', id })
       watchTask(context, id, shim)
     })
-    context.events.publish({ type: 'container', action: 'start', id })
     return { container: { ...container, ...task }, attached }
   } catch (thrown) {
     const error = toKagoError(thrown)
+    attachedStream?.destroy()
     const now = containers.find(id)
     if (now !== undefined && isAlive(now.state)) {
       const state = nextState(name, 'starting', failure)
@@ -128,6 +137,7 @@ export async function startSteps(
         'quick',
       )
     }
+    context.events.publish({ type: 'container', action: 'start-failed', id })
     throw error
   }
 }

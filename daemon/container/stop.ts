@@ -3,11 +3,10 @@ import { type Operation, operate } from '../operation/operation.ts'
 import type { ContainerContext } from './context.ts'
 import { endBackOff } from './end-back-off.ts'
 import { findContainer } from './find.ts'
-import { liveTask, thaw } from './kill.ts'
+import { endsWithin, liveTask, thaw } from './kill.ts'
 import { isAlive, nextState } from './lifecycle.ts'
 import type { Container } from './record.ts'
 import { normalizeSignal } from './signals.ts'
-import type { LiveTask } from './task.ts'
 
 export interface StopOptions {
   /** Seconds until SIGKILL; -1 waits for ever. The container's own setting, or 10, if absent. */
@@ -21,16 +20,25 @@ export async function stopContainer(
   text: string,
   options: StopOptions = {},
 ): Promise<Container> {
-  const { id } = findContainer(context, text)
-  return await context.locks.hold(id, async () => {
-    const container = findContainer(context, id)
-    if (container.state === 'restarting') return await endBackOff(context, container, 'stop')
-    if (!isAlive(container.state)) return container
-    await operate(context, { kind: 'container.stop', target: id }, (operation) =>
-      stopSteps(context, operation, container, options),
-    )
-    return container
-  })
+  const { id, state } = findContainer(context, text)
+  // Somebody stops it already, and may be more patient: from there nothing but its end can come, so both may go on.
+  if (state === 'stopping') return await stopUnlocked(context, id, options)
+  return await context.locks.hold(id, () => stopUnlocked(context, id, options))
+}
+
+/** For a caller that holds the container's lock. */
+export async function stopUnlocked(
+  context: ContainerContext,
+  id: string,
+  options: StopOptions,
+): Promise<Container> {
+  const container = findContainer(context, id)
+  if (container.state === 'restarting') return await endBackOff(context, container, 'stop')
+  if (!isAlive(container.state)) return container
+  await operate(context, { kind: 'container.stop', target: id }, (operation) =>
+    stopSteps(context, operation, container, options),
+  )
+  return container
 }
 
 async function stopSteps(
@@ -67,17 +75,4 @@ async function stopSteps(
     await task.shim.signal('KILL')
     await task.ended
   })
-}
-
-async function endsWithin(task: LiveTask, seconds: number): Promise<boolean> {
-  if (seconds < 0) return await task.ended.then(() => true)
-  const late = Promise.withResolvers<boolean>()
-  const timer = setTimeout(() => {
-    late.resolve(false)
-  }, seconds * 1000)
-  try {
-    return await Promise.race([task.ended.then(() => true), late.promise])
-  } finally {
-    clearTimeout(timer)
-  }
 }

@@ -5,6 +5,8 @@ export interface LiveTask {
   readonly shim: ShimConnection
   /** Settles when its end has been recorded: from then on, the database tells the truth about it. */
   readonly ended: Promise<void>
+  /** Its end is not the container's: one that removes itself stays for the start that follows. */
+  isRestarting?: boolean
 }
 
 export type LiveTasks = Map<string, LiveTask>

@@ -1,29 +1,39 @@
 /** What takes the steps of container operations back. Each accepts a step that was done, half done or not begun. */
 import { rm } from 'node:fs/promises'
-import { isKagoError } from '../../shared/errors.ts'
+import { isKagoError, KagoError } from '../../shared/errors.ts'
 import type { State } from '../../shared/protocol/containers.ts'
 import { linuxResources } from '../runtime/spec/resources.ts'
-import { connectShim } from '../shim/client.ts'
+import { connectShim, type ShimConnection } from '../shim/client.ts'
 import type { ContainerContext } from './context.ts'
 import { deleteFiles } from './delete-files.ts'
+import { thaw as thawTask } from './kill.ts'
 import { isAlive, nextState } from './lifecycle.ts'
 import { readContainer } from './record.ts'
 
 /** Whether the container had run before the start that is undone. */
 type StartFailure = 'start-failed' | 'restart-failed'
 
+/** A runtime that hangs must not keep the daemon from coming up. */
+const killPatienceMs = 30_000
+
 type ContainerUndo = (id: string, ...more: never[]) => Promise<void>
 
 export function containerUndos(context: ContainerContext): [string, ContainerUndo][] {
   return [
     ['container.delete-files', (id) => deleteFiles(context, id)],
-    ['container.forget', async (id) => context.containers.remove(id, 'quick')],
+    ['container.forget', async (id) => forget(context, id)],
     ['container.delete-bundle', (id) => rm(context.paths.bundle(id), { recursive: true, force: true })],
     ['container.end-task', (id, event: StartFailure) => endTask(context, id, event)],
     ['container.thaw', (id) => thaw(context, id)],
     ['container.recorded-limits', (id) => setRecordedLimits(context, id)],
     ['container.still-runs', async (id, state: State) => stillRuns(context, id, state)],
   ]
+}
+
+function forget({ containers, events }: ContainerContext, id: string): void {
+  if (containers.find(id) === undefined) return
+  containers.remove(id, 'quick')
+  events.publish({ type: 'container', action: 'remove', id })
 }
 
 /** Kills what may have come up, and has the runtime forget it. */
@@ -51,16 +61,27 @@ async function endTask(context: ContainerContext, id: string, event: StartFailur
 async function killByShim(socketPath: string): Promise<void> {
   try {
     const shim = await connectShim(socketPath)
+    const late = Promise.withResolvers<never>()
+    const timer = setTimeout(() => {
+      late.reject(new KagoError('timed_out', `the shim behind ${socketPath} does not end`))
+    }, killPatienceMs)
     try {
-      await shim.signal('KILL')
-      await shim.exited
+      await Promise.race([killTask(shim), late.promise])
     } finally {
+      clearTimeout(timer)
       shim.close()
     }
   } catch (error) {
-    // No shim: it never came up, or it has ended.
-    if (!isKagoError(error, 'unavailable', 'not_found', 'wrong_state')) throw error
+    // No shim: it never came up, or it has ended, or its runtime failed and it said so.
+    if (!isKagoError(error) || error.code === 'timed_out') throw error
   }
+}
+
+/** While the runtime is still at work there is no process that could be signalled. */
+async function killTask(shim: ShimConnection): Promise<void> {
+  await shim.started
+  await shim.signal('KILL')
+  await shim.exited
 }
 
 /** A change of limits that was not recorded is no change. */
@@ -83,6 +104,6 @@ function stillRuns(context: ContainerContext, id: string, state: State): void {
 async function thaw(context: ContainerContext, id: string): Promise<void> {
   const row = context.containers.find(id)
   if (row === undefined) return
-  await context.runtimes.get(readContainer(row).record.runtime).resume(id)
+  await thawTask(context, readContainer(row))
   if (row.state === 'paused') context.containers.updateTask(id, { state: 'running' }, 'quick')
 }

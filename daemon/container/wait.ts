@@ -22,6 +22,8 @@ export async function waitForContainer(
   const unsubscribe = context.events.subscribe((event) => {
     if (event.type !== 'container' || event.id !== id) return
     if (event.action === 'exit') status = event.status
+    if (event.action === 'start-failed') status = context.containers.find(id)?.exitStatus ?? null
+    if (event.action === 'start-failed' && condition === 'not-running') done.resolve(status)
     if (event.action === (condition === 'removed' ? 'remove' : 'exit')) done.resolve(status)
     // A container that goes, or is stopped while it waits for its next start, will have no other exit.
     if (event.action === 'remove' || (event.action === 'stop' && condition !== 'removed'))

@@ -5,7 +5,16 @@ export type KagoEvent =
   | { type: 'container'; action: 'exit'; id: string; status: number | null }
   | {
       type: 'container'
-      action: 'create' | 'start' | 'stop' | 'remove' | 'rename' | 'pause' | 'unpause' | 'update'
+      action:
+        | 'create'
+        | 'start'
+        | 'start-failed'
+        | 'stop'
+        | 'remove'
+        | 'rename'
+        | 'pause'
+        | 'unpause'
+        | 'update'
       id: string
     }
   | { type: 'image'; action: 'pull' | 'load' | 'tag' | 'untag' | 'remove'; name: string }

@@ -32,6 +32,8 @@ async function openSocket(address: string, path: string, signal: AbortSignal | u
     reject(new KagoError('unavailable', `no shim answers on ${path}`, { cause }))
   signal?.addEventListener('abort', abort, { once: true })
   socket.once('error', fail)
+  // Whoever gets it may listen only later: a reset in between must not end the daemon.
+  socket.on('error', () => socket.destroy())
   socket.once('connect', () => resolve(socket))
   try {
     return await promise

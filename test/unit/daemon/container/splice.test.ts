@@ -64,3 +64,26 @@ test('a client that goes away ends the splice and lets go of the shim', async ()
   await served
   expect(shim.left.destroyed).toBe(true)
 })
+
+test.for(['closed its end', 'gone altogether'])(
+  'a client that has %s before it could be served is not waited for',
+  async (how) => {
+    const shim = pair()
+    const client = pair()
+    client.left.resume()
+    if (how === 'closed its end') client.right.end()
+    else client.left.destroy()
+    await new Promise((resolve) => setImmediate(resolve))
+    await spliceFrames(shim.left, client.left, async () => {})
+    expect(shim.left.destroyed).toBe(true)
+  },
+)
+
+test('a client that closes its end has gone, though the task is silent', async () => {
+  const shim = pair()
+  const client = pair()
+  const served = spliceFrames(shim.left, client.left, async () => {})
+  client.right.end()
+  await served
+  expect(shim.left.destroyed).toBe(true)
+})

@@ -1,8 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { duplexPair } from 'node:stream'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, test } from 'vitest'
 import { attachShim, connectShim, readExitFile, ShimConnection } from '../../../../daemon/shim/client.ts'
 import {
   encodeError,
@@ -120,4 +122,21 @@ describe('the exit file', () => {
       await expect(readExitFile(path)).rejects.toMatchObject({ code: 'corrupt' })
     },
   )
+})
+
+test('a shim that ends before it has read what a client sent ends the stream, not the daemon', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'kago-reset-'))
+  const path = join(directory, 'shim.sock')
+  // Closing with bytes unread is what the kernel tells the other side as a reset.
+  const server = createServer({ pauseOnConnect: true }, (socket) => {
+    setTimeout(() => socket.destroy(), 20)
+  })
+  server.listen(path)
+  await once(server, 'listening')
+  const stream = await attachShim(path, { output: true, stdin: true })
+  // Nobody listens to its errors yet: as while the size of the terminal is set.
+  await new Promise((resolve) => stream.once('close', resolve))
+  expect(stream.destroyed).toBe(true)
+  server.close()
+  rmSync(directory, { recursive: true })
 })
