@@ -71,6 +71,8 @@ function dockerHostConfig({ options, runtime }: ContainerDetails): Record<string
     CpuShares: resources.cpuShares ?? 0,
     CpusetCpus: resources.cpusetCpus ?? '',
     Dns: options.dns,
+    DnsSearch: options.dnsSearch ?? [],
+    DnsOptions: options.dnsOptions ?? [],
     ExtraHosts: options.extraHosts,
     GroupAdd: options.groupAdd,
     Init: options.init,

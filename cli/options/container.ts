@@ -4,12 +4,16 @@ import { flag, integer, list, text } from './spec.ts'
 
 export const containerOptions = {
   ...limitOptions,
-  'add-host': list('NAME:ADDRESS', "Add a line to the container's /etc/hosts"),
+  'add-host': list('NAME:ADDRESS', "Add a line to the container's /etc/hosts; 'host-gateway' is the host"),
   'cap-add': list('CAPABILITY', 'Add a capability'),
   'cap-drop': list('CAPABILITY', 'Take a capability away'),
   cidfile: text('FILE', "Write the container's id to a file that is not there yet"),
   device: list('HOST[:CONTAINER[:rwm]]', 'Give the container a device of the host'),
-  dns: list('ADDRESS', 'Name server for the container'),
+  dns: list('ADDRESS', "Name server to ask, instead of the host's"),
+  'dns-option': list('OPTION', "Option for /etc/resolv.conf, instead of the host's: timeout:1", {
+    aliases: ['dns-opt'],
+  }),
+  'dns-search': list('DOMAIN', "Search domain, instead of the host's; '.' for none"),
   entrypoint: text('PROGRAM', "Instead of the image's entrypoint; empty for none"),
   env: list('KEY[=VALUE]', "Set an environment variable; without a value, kago's own", { short: 'e' }),
   'env-file': list('FILE', 'Read environment variables from a file'),

@@ -53,6 +53,8 @@ export function createBodyFrom(
     oomScoreAdj: values['oom-score-adj'],
     extraHosts: orNothing(values['add-host'].map(parseHost)),
     dns: orNothing(values.dns),
+    dnsSearch: orNothing(values['dns-search']),
+    dnsOptions: orNothing(values['dns-option']),
     labels: orNoKeys(readLabels(values['label-file'], values.label)),
     stopSignal: values['stop-signal'],
     stopTimeoutSeconds: values['stop-timeout'],

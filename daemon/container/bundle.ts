@@ -1,5 +1,6 @@
 /** Writes a container's bundle: the files of its names, its user looked up, its specification as config.json. */
 import { writeEtcFiles } from '../network/etc-files.ts'
+import type { NameOptions } from '../network/etc-text.ts'
 import { writeBundle } from '../runtime/bundle.ts'
 import type { Runtime } from '../runtime/contract.ts'
 import { listHostDevices, resolveDevices } from '../runtime/devices.ts'
@@ -23,12 +24,7 @@ export async function writeContainerBundle(
   const bundle = paths.bundle(id)
   const [user, etcFiles] = await Promise.all([
     lookUpUser(context, container, record.process.user, options.groupAdd),
-    writeEtcFiles(paths.container(id), {
-      network: options.network,
-      hostname: container.record.hostname,
-      extraHosts: options.extraHosts,
-      dns: options.dns,
-    }),
+    writeEtcFiles(paths.container(id), nameOptions(container)),
   ])
   const spec = buildSpec(
     specInput({
@@ -47,6 +43,12 @@ export async function writeContainerBundle(
   if (size !== undefined) spec.process.consoleSize = { width: size.columns, height: size.rows }
   writeBundle(bundle, spec)
   await runtime.prepare({ id, bundle })
+}
+
+/** What the files of a container's names are made from. */
+function nameOptions({ record: { options, hostname } }: Container): NameOptions {
+  const { network, extraHosts, dns, dnsSearch = [], dnsOptions = [] } = options
+  return { network, hostname, endpoints: [], extraHosts, dns, dnsSearch, dnsOptions }
 }
 
 /** Names are looked up in the container's own /etc/passwd and /etc/group, never in the host's. */

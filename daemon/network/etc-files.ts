@@ -1,7 +1,8 @@
 /** /etc/hosts, /etc/hostname and /etc/resolv.conf of a container: files of its own, bound over the image's. */
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { KagoError } from '../../shared/errors.ts'
+import { type HostFiles, localNames, type NameOptions, renderHosts, renderResolvConfFor } from './etc-text.ts'
+import { parseResolvConf } from './resolv-conf.ts'
 
 export interface EtcFiles {
   hosts: string
@@ -9,22 +10,19 @@ export interface EtcFiles {
   resolvConf: string
 }
 
-export interface NameOptions {
-  network: 'none' | 'host'
-  hostname: string
-  /** `name:address`. */
-  extraHosts: readonly string[]
-  dns: readonly string[]
-}
-
-/** Writes the three files into `directory`; their paths. With the host's network, the host's names are the base. */
-export async function writeEtcFiles(directory: string, options: NameOptions): Promise<EtcFiles> {
-  const files = {
+/** Where a container's files are: in the directory of its data. */
+export function etcFilesIn(directory: string): EtcFiles {
+  return {
     hosts: join(directory, 'hosts'),
     hostname: join(directory, 'hostname'),
     resolvConf: join(directory, 'resolv.conf'),
   }
-  const [hosts, resolvConf] = await Promise.all([renderHosts(options), renderResolvConf(options)])
+}
+
+/** Writes the three files into `directory`; their paths. @throws invalid_argument for names that cannot be written. */
+export async function writeEtcFiles(directory: string, options: NameOptions): Promise<EtcFiles> {
+  const files = etcFilesIn(directory)
+  const { hosts, resolvConf } = render(options, await readHostFiles())
   await Promise.all([
     writeFile(files.hosts, hosts, { mode: 0o644 }),
     writeFile(files.hostname, `${options.hostname}\n`, { mode: 0o644 }),
@@ -33,37 +31,52 @@ export async function writeEtcFiles(directory: string, options: NameOptions): Pr
   return files
 }
 
-const localNames = `127.0.0.1\tlocalhost
-::1\tlocalhost ip6-localhost ip6-loopback
-fe00::\tip6-localnet
-ff00::\tip6-mcastprefix
-ff02::1\tip6-allnodes
-ff02::2\tip6-allrouters
-`
-
-async function renderHosts({ network, extraHosts }: NameOptions): Promise<string> {
-  const base = network === 'host' ? await readHostFile('/etc/hosts', localNames) : localNames
-  return base + extraHosts.map(renderExtraHost).join('')
+/**
+ * Tells a running container that it is on other networks than before. What it wrote into its files itself stays: of a
+ * changed hosts file only kago's own lines are exchanged, a changed resolv.conf is left alone.
+ */
+export async function updateEtcFiles(
+  directory: string,
+  before: NameOptions,
+  after: NameOptions,
+): Promise<void> {
+  const files = etcFilesIn(directory)
+  const host = await readHostFiles()
+  const [was, is] = [render(before, host), render(after, host)]
+  const [hosts, resolvConf] = await Promise.all([readSmall(files.hosts), readSmall(files.resolvConf)])
+  // The files are written in place: another file in their place would not be the one that is mounted.
+  if (hosts !== undefined) await writeFile(files.hosts, exchangeLines(hosts, was.hosts, is.hosts))
+  if (resolvConf === was.resolvConf) await writeFile(files.resolvConf, is.resolvConf)
 }
 
-function renderExtraHost(text: string): string {
-  const at = text.search(/[:=]/)
-  const name = text.slice(0, at)
-  const address = text.slice(at + 1).replace(/^\[(.*)\]$/, '$1')
-  if (at > 0 && /^[\w.-]+$/.test(name) && /^[0-9a-fA-F.:]+$/.test(address)) return `${address}\t${name}\n`
-  throw new KagoError('invalid_argument', `not a host: ${JSON.stringify(text)}`, {
-    hint: 'write NAME:ADDRESS',
-  })
+function render(options: NameOptions, host: HostFiles): { hosts: string; resolvConf: string } {
+  return { hosts: renderHosts(options, host), resolvConf: renderResolvConfFor(options, host.resolvConf) }
 }
 
-async function renderResolvConf({ network, dns }: NameOptions): Promise<string> {
-  for (const server of dns) {
-    if (!/^[0-9a-fA-F.:]+$/.test(server)) {
-      throw new KagoError('invalid_argument', `not the address of a name server: ${JSON.stringify(server)}`)
-    }
-  }
-  if (dns.length > 0) return dns.map((server) => `nameserver ${server}\n`).join('')
-  return network === 'host' ? await readHostFile('/etc/resolv.conf', '') : ''
+function exchangeLines(text: string, was: string, is: string): string {
+  if (text === was) return is
+  const [old, fresh] = [was.split('\n'), is.split('\n')]
+  const gone = new Set(old.filter((line) => line !== '' && !fresh.includes(line)))
+  const kept = text.split('\n').filter((line) => !gone.has(line))
+  const added = fresh.filter((line) => line !== '' && !kept.includes(line))
+  const end = kept.at(-1) === '' ? kept.slice(0, -1) : kept
+  return [...end, ...added, ''].join('\n')
+}
+
+const maxBytes = 1024 * 1024
+
+/** Undefined for what the container has made too large for anybody to have meant it. */
+async function readSmall(path: string): Promise<string | undefined> {
+  const { size } = await stat(path)
+  return size > maxBytes ? undefined : await readFile(path, 'utf8')
+}
+
+async function readHostFiles(): Promise<HostFiles> {
+  const [hosts, resolvConf] = await Promise.all([
+    readHostFile('/etc/hosts', localNames),
+    readHostFile('/etc/resolv.conf', ''),
+  ])
+  return { hosts, resolvConf: parseResolvConf(resolvConf) }
 }
 
 async function readHostFile(path: string, otherwise: string): Promise<string> {

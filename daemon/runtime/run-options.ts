@@ -38,8 +38,10 @@ export interface RunOptions {
   oomScoreAdj?: number
   /** `host:address`, for /etc/hosts. */
   extraHosts: string[]
-  /** Addresses for /etc/resolv.conf. */
+  /** For /etc/resolv.conf. */
   dns: string[]
+  dnsSearch?: string[]
+  dnsOptions?: string[]
 }
 
 /** `options` as mount(8) takes them, comma separated: `size=64m,mode=1777`. Empty is allowed. */

@@ -98,9 +98,12 @@ const runFields = {
   stdin: Type.Boolean(),
   network: Type.Union([Type.Literal('none'), Type.Literal('host')]),
   oomScoreAdj: Type.Optional(Type.Integer({ minimum: -1000, maximum: 1000 })),
-  /** `name:address`. */
+  /** `name:address`; the address `host-gateway` is the host's, as the container sees it. */
   extraHosts: Words,
+  /** Addresses of name servers, search domains (`.` means none) and options of resolv.conf, instead of the host's. */
   dns: Words,
+  dnsSearch: Type.Optional(Words),
+  dnsOptions: Type.Optional(Words),
   labels: StringMap,
   stopSignal: Type.Optional(Type.String({ maxLength: 32 })),
   stopTimeoutSeconds: Type.Optional(Type.Integer({ minimum: -1 })),

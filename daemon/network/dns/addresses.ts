@@ -1,39 +1,27 @@
-/** Addresses as DNS needs them: one spelling each, subnets, and the names under which they are looked up backwards. */
-import { BlockList, isIP, SocketAddress } from 'node:net'
+/** Addresses as DNS needs them: one spelling each, and the names under which they are looked up backwards. */
+import {
+  type Address as Value,
+  containsAddress,
+  formatAddress,
+  parseAddress as parse,
+  parseSubnet,
+} from '../../../shared/address.ts'
 
-export interface Address {
-  family: 4 | 6
-  /** As inet_ntop(3) writes it: equal addresses have equal texts. */
-  text: string
+export interface Address extends Value {
+  /** The one spelling: equal addresses have equal texts. */
+  readonly text: string
 }
 
-/** Undefined for what is no address. An IPv4 address in IPv6's clothes is an IPv4 address. */
+/** Undefined for what is no address. An IPv4 address in IPv6's clothes is an IPv4 address; the link's name is left out. */
 export function parseAddress(text: string): Address | undefined {
-  const bare = text.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '')
-  const family = isIP(bare)
-  if (family === 4) return { family, text: bare }
-  if (family !== 6) return undefined
-  return { family, text: new SocketAddress({ address: bare, family: 'ipv6' }).address }
+  const address = parse(text.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, ''))
+  return address && { ...address, text: formatAddress(address) }
 }
 
-export interface Subnets {
-  contains(address: Address): boolean
-}
-
-/** `subnets` are `address/length`; what is not written so is left out. */
-export function subnetsOf(subnets: readonly string[]): Subnets {
-  const list = new BlockList()
-  for (const subnet of subnets) {
-    const [base = '', length = ''] = subnet.split('/')
-    const address = parseAddress(base)
-    if (address !== undefined && /^\d+$/.test(length))
-      list.addSubnet(address.text, Number(length), familyName(address))
-  }
-  return { contains: (address) => list.check(address.text, familyName(address)) }
-}
-
-export function familyName({ family }: Address): 'ipv4' | 'ipv6' {
-  return family === 4 ? 'ipv4' : 'ipv6'
+/** Whether one of `subnets` (`address/length`) has the address. */
+export function subnetsOf(subnets: readonly string[]): (address: Address) => boolean {
+  const parsed = subnets.map(parseSubnet).filter((subnet) => subnet !== undefined)
+  return (address) => parsed.some((subnet) => containsAddress(subnet, address))
 }
 
 /** Whether only the machine itself, or only with the name of one of its links, can reach the address. */

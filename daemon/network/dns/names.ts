@@ -2,7 +2,7 @@
  * Who is called what on which network: the one place that the name server answers from.
  * The verbs put in what has changed before they reply, so that the next question is answered by it.
  */
-import { type Address, parseAddress, type Subnets, subnetsOf } from './addresses.ts'
+import { type Address, parseAddress, subnetsOf } from './addresses.ts'
 
 export interface NamedNetwork {
   id: string
@@ -99,14 +99,14 @@ interface Known {
 
 class NetworkNames implements NetworkView {
   #network: NamedNetwork
-  #subnets: Subnets
+  #isOwn: (address: Address) => boolean
   readonly #byContainer = new Map<string, Known>()
   readonly #byName = new Map<string, Set<Known>>()
   readonly #byAddress = new Map<string, Known>()
 
   constructor(network: NamedNetwork) {
     this.#network = network
-    this.#subnets = subnetsOf(network.subnets)
+    this.#isOwn = subnetsOf(network.subnets)
   }
 
   get name(): string {
@@ -123,7 +123,7 @@ class NetworkNames implements NetworkView {
 
   describe(network: NamedNetwork): void {
     this.#network = network
-    this.#subnets = subnetsOf(network.subnets)
+    this.#isOwn = subnetsOf(network.subnets)
   }
 
   put(endpoint: NamedEndpoint): void {
@@ -177,6 +177,6 @@ class NetworkNames implements NetworkView {
   }
 
   contains(address: Address): boolean {
-    return this.#subnets.contains(address)
+    return this.#isOwn(address)
   }
 }

@@ -8,19 +8,25 @@ import { initDestination } from './process.ts'
 
 const defaultShmSizeBytes = 64 * 1024 * 1024
 
-/** The defaults, then the etc files, then what was asked for; a mount asked for replaces a default at its place. */
+/**
+ * The defaults, then what was asked for, then the etc files: where the image has a link at their place, it may lead
+ * into something that was asked for. A mount asked for replaces one of kago's own at its place.
+ */
 export function buildMounts(input: SpecInput): Mount[] {
   const asked = [
     ...input.options.mounts.map((mount) => askedMount(mount, input.host.recursiveReadOnly)),
     ...input.options.tmpfs.map(tmpfsMount),
   ]
   refuseTwice(asked)
-  const own = [...defaultMounts(input), ...etcMounts(input)].filter(
-    (mount) => !asked.some((other) => other.destination === mount.destination),
-  )
+  const isFree = (mount: Mount) => !asked.some((other) => other.destination === mount.destination)
   // a parent before what lies in it; the sort is stable, so the rest keeps its order
   const byDepth = asked.toSorted((a, b) => depth(a.destination) - depth(b.destination))
-  return [...own, ...byDepth, ...initMount(input)]
+  return [
+    ...defaultMounts(input).filter(isFree),
+    ...byDepth,
+    ...etcMounts(input).filter((mount) => isFree(mount) && !asked.some(isReadOnlyEtc)),
+    ...initMount(input),
+  ]
 }
 
 function defaultMounts(input: SpecInput): Mount[] {
@@ -62,6 +68,11 @@ function etcMounts({ etcFiles }: SpecInput): Mount[] {
   return files.flatMap(([destination, source]) =>
     source === undefined ? [] : [{ destination, type: 'bind', source, options: ['rbind', 'rprivate'] }],
   )
+}
+
+/** Nothing can be made in it to mount over, and who brings such a one brings the files. */
+function isReadOnlyEtc({ destination, options = [] }: Mount): boolean {
+  return destination === '/etc' && options.includes('ro')
 }
 
 function initMount(input: SpecInput): Mount[] {

@@ -1,5 +1,6 @@
 /** What `buildSpec` decides, decision by decision. */
 import { describe, expect, test } from 'vitest'
+import type { RuntimeSpec } from '../../../../shared/oci/runtime-spec.ts'
 import { buildSpec } from '../../../../daemon/runtime/spec.ts'
 import type { RunOptions } from '../../../../daemon/runtime/run-options.ts'
 import { noRlimit } from '../../../../daemon/runtime/spec/rlimits.ts'
@@ -108,7 +109,7 @@ describe('the mounts', () => {
   const destinations = (options: Partial<RunOptions>): string[] =>
     build(options).mounts.map((mount) => mount.destination)
 
-  test('are the kernel’s, the files in /etc, and then the asked for, parents first', () => {
+  test('are the kernel’s, then the asked for, parents first, and then the files in /etc', () => {
     const mounts = [
       { type: 'bind' as const, source: '/s', target: '/a/b/c' },
       { type: 'bind' as const, source: '/s', target: '/a' },
@@ -121,12 +122,18 @@ describe('the mounts', () => {
       '/sys/fs/cgroup',
       '/dev/mqueue',
       '/dev/shm',
+      '/a',
+      '/a/b/c',
       '/etc/resolv.conf',
       '/etc/hostname',
       '/etc/hosts',
-      '/a',
-      '/a/b/c',
     ])
+  })
+
+  test('leave a read-only /etc as it is brought, and put their files into another', () => {
+    const mount = { type: 'bind' as const, source: '/s', target: '/etc' }
+    expect(destinations({ mounts: [mount] }).slice(-2)).toEqual(['/etc/hostname', '/etc/hosts'])
+    expect(destinations({ mounts: [{ ...mount, readOnly: true }] }).at(-1)).toBe('/etc')
   })
 
   test('take the place of a default at the same target', () => {
@@ -138,10 +145,14 @@ describe('the mounts', () => {
 
   test('are read-only all the way down where the kernel can', () => {
     const mounts = [{ type: 'bind' as const, source: '/s', target: '/t', readOnly: true }]
-    expect(build({ mounts }).mounts.at(-1)?.options).toEqual(['rbind', 'rprivate', 'ro', 'rro'])
-    expect(
-      build({ mounts }, { host: { ...machine, recursiveReadOnly: false } }).mounts.at(-1)?.options,
-    ).toEqual(['rbind', 'rprivate', 'ro'])
+    const optionsOf = ({ mounts }: RuntimeSpec) =>
+      mounts.find(({ destination }) => destination === '/t')?.options
+    expect(optionsOf(build({ mounts }))).toEqual(['rbind', 'rprivate', 'ro', 'rro'])
+    expect(optionsOf(build({ mounts }, { host: { ...machine, recursiveReadOnly: false } }))).toEqual([
+      'rbind',
+      'rprivate',
+      'ro',
+    ])
   })
 
   test.each(['/proc', '/proc/sys', '/dev/../proc/self', '/', '//', 'relative', '/..', '/a\0b'])(

@@ -9,9 +9,9 @@ import { createThrottle } from '../../../../../daemon/network/dns/throttle.ts'
 
 describe('an address', () => {
   it('has one spelling', () => {
-    expect(parseAddress('FD00:0::0:1')).toEqual({ family: 6, text: 'fd00::1' })
-    expect(parseAddress('::ffff:10.0.0.1')).toEqual({ family: 4, text: '10.0.0.1' })
-    expect(parseAddress('fe80::1%eth0')).toEqual({ family: 6, text: 'fe80::1' })
+    expect(parseAddress('FD00:0::0:1')).toMatchObject({ family: 6, text: 'fd00::1' })
+    expect(parseAddress('::ffff:10.0.0.1')).toMatchObject({ family: 4, text: '10.0.0.1' })
+    expect(parseAddress('fe80::1%eth0')).toMatchObject({ family: 6, text: 'fe80::1' })
     expect(parseAddress('10.0.0')).toBeUndefined()
   })
 
