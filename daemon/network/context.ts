@@ -2,6 +2,7 @@
 import type { Config } from '../config.ts'
 import type { EventBus } from '../events/bus.ts'
 import type { OperationContext } from '../operation/operation.ts'
+import type { NameService } from './name-service.ts'
 import type { Paths } from '../paths.ts'
 import type { ContainerTable } from '../state/containers.ts'
 import type { EndpointTable, NetworkTable } from '../state/networks.ts'
@@ -14,4 +15,5 @@ export interface NetworkContext extends OperationContext {
   /** Only for names: who holds an address, who is in a network. */
   readonly containers: Pick<ContainerTable, 'find'>
   readonly events: EventBus
+  readonly nameService: NameService
 }

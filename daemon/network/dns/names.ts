@@ -51,6 +51,8 @@ export interface Names {
   /** Says what a container is called on a network from now on, instead of what was said before. */
   putEndpoint(networkId: string, endpoint: NamedEndpoint): void
   dropEndpoint(networkId: string, containerId: string): void
+  /** It is on no network any more. */
+  dropContainer(containerId: string): void
   /** Undefined for a client that does not belong to the network: it gets no answer. */
   view(networkId: string, source: Address): View | undefined
 }
@@ -71,6 +73,9 @@ export function createNames(): Names {
     },
     dropEndpoint(networkId, containerId) {
       networks.get(networkId)?.drop(containerId)
+    },
+    dropContainer(containerId) {
+      for (const network of networks.values()) network.drop(containerId)
     },
     view(networkId, source) {
       const asked = networks.get(networkId)
