@@ -1,5 +1,7 @@
 /** Puts the daemon together: the only place that knows all the parts. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { eventTable } from './state/events.ts'
+import os from 'node:os'
 import { normalisePlatform } from '../shared/oci/platform.ts'
 import { createServer } from './api/server.ts'
 import { listenOnSocket } from './api/listen.ts'
@@ -7,6 +9,7 @@ import { nativeHandlers } from './api/native/index.ts'
 import type { Config } from './config.ts'
 import { allCleanedUp } from './container/clean-up.ts'
 import { createBackOffs } from './container/back-offs.ts'
+import { containerAttributes } from './container/event-attributes.ts'
 import type { ContainerContext } from './container/context.ts'
 import { createLocks } from './container/locks.ts'
 import { releaseTasks } from './container/on-exit.ts'
@@ -55,7 +58,6 @@ export async function startDaemon(config: Config): Promise<Daemon> {
   const paths = resolvePaths(config)
   const instance = takeRoots(paths)
   const database = openDatabase(paths.database)
-  const events = createEventBus()
   const undos: UndoTable = new Map()
   const operations: OperationContext = {
     journal: operationTable(database),
@@ -64,6 +66,10 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     log,
   }
   const containers = containerTable(database)
+  const events = createEventBus({
+    history: eventTable(database),
+    describe: (id) => containerAttributes(containers, id),
+  })
   const image: ImageContext = {
     ...operations,
     images: imageTable(database),
@@ -115,6 +121,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
   const pruning = setInterval(() => {
     pruneJournal(operations)
   }, pruneEveryMs).unref()
+  events.publish({ type: 'daemon', action: 'start', id: os.hostname() })
   log.info({ ...daemonVersion(), socket: paths.socket, pid: process.pid }, 'kagod is ready')
   await notifyReady().catch((error: unknown) => {
     log.warn({ err: error }, 'the service manager could not be told')

@@ -4,7 +4,7 @@ import { isErrorCode, KagoError } from '../../shared/errors.ts'
 import { bodyTypes, endpoints, framesProtocol, type RouteId } from '../../shared/protocol/endpoints.ts'
 import type { Routes } from '../../shared/protocol/index.ts'
 import type { Progress } from '../../shared/protocol/progress.ts'
-import type { BodyOf, ParamsOf, QueryOf, ReplyKind, ResultOf } from '../../shared/protocol/route.ts'
+import type { BodyOf, LineOf, ParamsOf, QueryOf, ReplyKind, ResultOf } from '../../shared/protocol/route.ts'
 import type { Address } from './address.ts'
 import { explainBroken, openConnection } from './connection.ts'
 import { chunksOf, formatRequest, type Reply, readReply } from './http.ts'
@@ -68,6 +68,27 @@ export async function callLines<Id extends RouteOfKind<'lines'>>(
       if (object['type'] === 'result') return object['result'] as ResultOf<Routes[Id]>
       if (object['type'] === 'error') throw errorFromReply(object, 500)
       onProgress(object as unknown as Progress)
+    }
+    throw new KagoError('unavailable', 'kagod closed the connection before it was done', {
+      hint: 'see what it says: journalctl -u kagod',
+    })
+  })
+}
+
+/** Asks for what never ends by itself: each object as it comes. Returns when the daemon says that it was the last. */
+export async function callStream<Id extends RouteOfKind<'stream'>>(
+  client: Client,
+  id: Id,
+  request: RequestOf<Id>,
+  onLine: (line: LineOf<Routes[Id]>) => Promise<void>,
+): Promise<void> {
+  await withReply(client, id, request, {}, async (reply) => {
+    for await (const text of linesOf(reply.body)) {
+      const object = parseJson(text)
+      if (!isRecord(object)) continue
+      if (object['type'] === 'result') return
+      if (object['type'] === 'error') throw errorFromReply(object, 500)
+      await onLine(object as LineOf<Routes[Id]>)
     }
     throw new KagoError('unavailable', 'kagod closed the connection before it was done', {
       hint: 'see what it says: journalctl -u kagod',

@@ -16,6 +16,7 @@ export const verbs = {
   attach: entry('Join the streams of a running container', () => import('./attach.ts')),
   completion: entry('Print a shell’s completion of kago', () => import('./completion.ts')),
   create: entry('Create a container without starting it', () => import('./create.ts')),
+  events: entry('Show what happens, or happened', () => import('./events.ts')),
   exec: entry('Run a command in a running container', () => import('./exec.ts')),
   explain: entry('Show what an operation did, step by step', () => import('./explain.ts')),
   help: entry('Show what kago can do', () => import('./help.ts')),
@@ -104,5 +105,8 @@ export const nouns: Readonly<Record<string, Noun>> = {
     summary: 'See what the daemon did',
     verbs: { explain: 'explain', inspect: 'explain', list: 'operations', ls: 'operations' },
   },
-  system: { summary: 'See the daemon and its machine', verbs: { info: 'info', version: 'version' } },
+  system: {
+    summary: 'See the daemon and its machine',
+    verbs: { events: 'events', info: 'info', version: 'version' },
+  },
 }

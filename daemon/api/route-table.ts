@@ -2,7 +2,7 @@
 import type { Duplex, Readable } from 'node:stream'
 import type { Routes } from '../../shared/protocol/index.ts'
 import type { Report } from '../../shared/protocol/progress.ts'
-import type { BodyOf, ParamsOf, QueryOf, ResultOf, Route } from '../../shared/protocol/route.ts'
+import type { BodyOf, LineOf, ParamsOf, QueryOf, ResultOf, Route } from '../../shared/protocol/route.ts'
 import type { RegistryAuth } from '../../shared/protocol/system.ts'
 
 /** What every handler is given, checked against the route's schemas. */
@@ -25,8 +25,12 @@ export type Handler<R extends Route> = R['reply'] extends 'json'
   ? (call: Call<R>) => ResultOf<R> | Promise<ResultOf<R>>
   : R['reply'] extends 'lines'
     ? (call: Call<R>, report: Report) => Promise<ResultOf<R>>
-    : R['reply'] extends 'upgrade'
-      ? (call: Call<R>) => Promise<Upgraded>
-      : (call: Call<R>) => Readable | Promise<Readable>
+    : R['reply'] extends 'stream'
+      ? (call: Call<R>) => AsyncIterator<LineOf<R>>
+      : R['reply'] extends 'text'
+        ? (call: Call<R>) => string | Promise<string>
+        : R['reply'] extends 'upgrade'
+          ? (call: Call<R>) => Promise<Upgraded>
+          : (call: Call<R>) => Readable | Promise<Readable>
 
 export type Handlers = { readonly [Id in keyof Routes]: Handler<Routes[Id]> }

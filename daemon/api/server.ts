@@ -8,6 +8,7 @@ import { methodOf, pathOf, type Route } from '../../shared/protocol/route.ts'
 import type { Log } from '../telemetry/log.ts'
 import { readCredentials } from './credentials.ts'
 import { replyWithLines } from './lines.ts'
+import { replyWithStream } from './stream.ts'
 import type { Call, Handlers, Upgraded } from './route-table.ts'
 import { acceptUpgrades, upgradeReply } from './upgrade.ts'
 import { compileValidator } from './validate.ts'
@@ -74,6 +75,10 @@ function addRoute(app: FastifyInstance, route: Route, handlers: Handlers): void 
           return await handler(call)
         case 'lines':
           return await replyWithLines(reply, (report) => handler(call, report) as Promise<unknown>)
+        case 'stream':
+          return await replyWithStream(reply, handler(call) as AsyncIterator<object>, call.signal)
+        case 'text':
+          return await reply.type(bodyTypes.text).send(await handler(call))
         case 'frames':
         case 'tar': {
           const stream = await handler(call)

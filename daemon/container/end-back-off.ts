@@ -11,13 +11,15 @@ export async function endBackOff(
   verb: 'stop' | 'kill',
 ): Promise<Container> {
   const { id, name } = container
+  const stopped = { type: 'container', action: 'stop', id, attributes: { from: 'restarting' } } as const
   await operate(context, { kind: `container.${verb}`, target: id }, (operation) =>
     operation.step('end the wait for its next start', { by: 'kago.db' }, () => {
       context.backOffs.cancel(id)
       const state = nextState(name, container.state, 'stop')
-      context.containers.updateTask(id, { state, manuallyStopped: 1, restartAt: null }, 'durable')
+      context.events.record('durable', [stopped], () => {
+        context.containers.updateTask(id, { state, manuallyStopped: 1, restartAt: null }, 'durable')
+      })
     }),
   )
-  context.events.publish({ type: 'container', action: 'stop', id })
   return container
 }

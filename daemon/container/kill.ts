@@ -26,6 +26,8 @@ export async function killContainer(
     await operation.step(`send SIG${name}`, { by: 'kill(2)', shell: `kill -${name} ${container.pid}` }, () =>
       task.shim.signal(name),
     )
+    const attributes = { signal: name }
+    context.events.publish({ type: 'container', action: 'kill', id: container.id, attributes })
     if (name !== 'KILL') return
     // A frozen process gets its signals when it thaws: Docker's users wait for that in vain.
     if (container.state === 'paused') {

@@ -1,6 +1,6 @@
 /** Containers as a list, narrowed by filters. */
 import { KagoError } from '../../shared/errors.ts'
-import type { ContainerSummary } from '../../shared/protocol/containers.ts'
+import type { ContainerSummary, Evidence } from '../../shared/protocol/containers.ts'
 import type { ContainerRow } from '../state/containers.ts'
 import type { ContainerContext } from './context.ts'
 import { findContainer } from './find.ts'
@@ -100,6 +100,8 @@ export function describeTask(row: Omit<ContainerRow, 'record'>): ContainerSummar
     exitSignal: row.exitSignal,
     oomKilled: row.oomKilled === 1,
     error: row.error,
+    // Written by kago itself.
+    evidence: row.evidence === null ? null : (JSON.parse(row.evidence) as Evidence),
     restartCount: row.restartCount,
     restartAt: time(row.restartAt),
   }

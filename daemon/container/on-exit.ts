@@ -5,11 +5,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isKagoError } from '../../shared/errors.ts'
 import type { ContainerExit } from '../../shared/protocol/frames.ts'
 import { readCgroupLayout, readMemoryUse } from '../host/cgroup.ts'
+import type { TaskRow } from '../state/containers.ts'
+import type { KagoEvent } from '../events/bus.ts'
 import { readExitFile, type ShimConnection } from '../shim/client.ts'
 import { cgroupsPath } from './create-options.ts'
 import { cleanUp } from './clean-up.ts'
 import type { ContainerContext } from './context.ts'
 import { deleteFiles } from './delete-files.ts'
+import { evidenceOfEnd } from './evidence.ts'
 import { leaveUnit } from './leave-unit.ts'
 import { isAlive, nextState } from './lifecycle.ts'
 import { type Container, readContainer } from './record.ts'
@@ -69,51 +72,63 @@ export function releaseTasks({ tasks }: ContainerContext): void {
  * Deleting what is left goes on after it has returned.
  */
 export function recordExit(context: ContainerContext, id: string, exit: ContainerExit | undefined): void {
-  const { containers, events } = context
+  const { containers } = context
   const row = containers.find(id)
   if (row === undefined) return letGo(context, id)
   const container = readContainer(row)
   const autoRemove = container.record.options.autoRemove && context.tasks.get(id)?.isRestarting !== true
-  if (isAlive(row.state)) {
-    const finishedAt = exit === undefined ? null : Date.parse(exit.exitedAt)
-    const again = nextStart(container, exit?.status ?? null, finishedAt ?? Date.now())
-    const event = again !== undefined ? 'back-off' : exit === undefined ? 'lose' : 'exit'
-    containers.updateTask(
-      id,
-      {
-        state: nextState(row.name, row.state, event),
-        ...again,
-        pid: null,
-        pidStart: null,
-        finishedAt,
-        exitStatus: exit?.status ?? null,
-        exitSignal: exit?.signal ?? null,
-        oomKilled: wasOomKilled(id) ? 1 : 0,
-        error: exit === undefined ? 'its shim died: the exit status is unknown' : null,
-      },
-      isStopKept(container) ? 'durable' : 'quick',
-    )
-    if (again !== undefined) context.backOffs.schedule(id, again.backOffMs)
-  }
-  if (autoRemove) containers.remove(id, 'quick')
+  const isRecorded = !isAlive(row.state)
+  const end = isRecorded ? undefined : describeEnd(container, exit)
+  const events: KagoEvent[] = [{ type: 'container', action: 'exit', id, status: exit?.status ?? null }]
+  if (end?.oomKilled === 1) events.unshift({ type: 'container', action: 'oom', id })
+  if (autoRemove) events.push({ type: 'container', action: 'remove', id })
+  context.events.record(isStopKept(container) ? 'durable' : 'quick', events, () => {
+    if (autoRemove) containers.remove(id, 'quick')
+    else if (end !== undefined) containers.updateTask(id, end, 'quick')
+  })
   letGo(context, id)
-  events.publish({ type: 'container', action: 'exit', id, status: exit?.status ?? null })
-  if (autoRemove) events.publish({ type: 'container', action: 'remove', id })
+  if (end?.state === 'restarting') context.backOffs.schedule(id, end.backOffMs ?? 0)
   cleanUp(context, id, () =>
     giveBack(context, container, { isLost: exit === undefined, isRemoved: autoRemove }),
   )
 }
 
+function describeEnd(container: Container, exit: ContainerExit | undefined): Partial<TaskRow> {
+  const { id, name, state } = container
+  const finishedAt = exit === undefined ? null : Date.parse(exit.exitedAt)
+  const again = nextStart(container, exit?.status ?? null, finishedAt ?? Date.now())
+  const event = again !== undefined ? 'back-off' : exit === undefined ? 'lose' : 'exit'
+  // The kernel's own count, read before the cgroup goes.
+  const memory = readMemoryUse(readCgroupLayout(), cgroupsPath(id))
+  return {
+    state: nextState(name, state, event),
+    ...again,
+    pid: null,
+    pidStart: null,
+    finishedAt,
+    exitStatus: exit?.status ?? null,
+    exitSignal: exit?.signal ?? null,
+    oomKilled: (memory?.oomKills ?? 0) > 0 ? 1 : 0,
+    error: exit === undefined ? 'its shim died: the exit status is unknown' : null,
+    evidence: JSON.stringify(evidenceOfEnd(exit, memory, isManualEnd(container))),
+  }
+}
+
 /** What is recorded if the restart policy wants it back. */
 function nextStart(
-  { state, startedAt, record, restartCount, backOffMs, manuallyStopped }: Container,
+  container: Container,
   exitStatus: number | null,
   finishedAt: number,
 ): { restartCount: number; backOffMs: number; restartAt: number } | undefined {
-  const isManual = manuallyStopped === 1 || state === 'stopping'
+  const { startedAt, record, restartCount, backOffMs } = container
+  const isManual = isManualEnd(container)
   if (!wantsRestart(record.options.restart, { exitStatus, isManual, restartCount })) return undefined
   const waitMs = nextBackOff(backOffMs, finishedAt - (startedAt ?? finishedAt))
   return { restartCount: restartCount + 1, backOffMs: waitMs, restartAt: Date.now() + waitMs }
+}
+
+function isManualEnd({ state, manuallyStopped }: Container): boolean {
+  return manuallyStopped === 1 || state === 'stopping'
 }
 
 /** That somebody has stopped it must outlive a power cut where the next start of the daemon asks. */
@@ -124,11 +139,6 @@ function isStopKept({ record, manuallyStopped }: Container): boolean {
 function letGo({ tasks }: ContainerContext, id: string): void {
   tasks.get(id)?.shim.close()
   tasks.delete(id)
-}
-
-/** The kernel's own count, read before the cgroup goes. */
-function wasOomKilled(id: string): boolean {
-  return (readMemoryUse(readCgroupLayout(), cgroupsPath(id))?.oomKills ?? 0) > 0
 }
 
 /** The runtime's state, the cgroup, the bundle; all files too if the container goes. */

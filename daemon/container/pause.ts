@@ -34,10 +34,12 @@ async function freeze(
         // It may have ended meanwhile: of a signal that waited for the thaw, or of a kill, which asks for no lock.
         const now = findContainer(context, id)
         liveTask(context, now)
-        context.containers.updateTask(id, { state: nextState(now.name, now.state, verb) }, 'quick')
+        const state = nextState(now.name, now.state, verb)
+        context.events.record('quick', [{ type: 'container', action: verb, id }], () => {
+          context.containers.updateTask(id, { state }, 'quick')
+        })
       })
     })
-    context.events.publish({ type: 'container', action: verb, id })
     return container
   })
 }

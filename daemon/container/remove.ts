@@ -29,11 +29,12 @@ export async function removeContainer(
         )
       }
       await operation.step('forget its record', { by: 'kago.db' }, () => {
-        context.containers.remove(id, 'durable')
+        context.events.record('durable', [{ type: 'container', action: 'remove', id }], () => {
+          context.containers.remove(id, 'durable')
+        })
         cleanUp(context, id, () => giveBackAll(context, container))
       })
     })
-    context.events.publish({ type: 'container', action: 'remove', id })
     return container
   })
 }

@@ -18,11 +18,13 @@ export async function renameContainer(
     if (container.name === name) return container
     await operate(context, { kind: 'container.rename', target: id }, (operation) =>
       operation.step('write the name', { by: 'kago.db' }, () => {
-        if (context.containers.rename(id, name)) return
-        throw new KagoError('already_exists', `the name ${name} is taken`, { hint: 'choose another' })
+        const attributes = { name, oldName: container.name }
+        context.events.record('durable', [{ type: 'container', action: 'rename', id, attributes }], () => {
+          if (context.containers.rename(id, name)) return
+          throw new KagoError('already_exists', `the name ${name} is taken`, { hint: 'choose another' })
+        })
       }),
     )
-    context.events.publish({ type: 'container', action: 'rename', id })
     return { ...container, name }
   })
 }

@@ -21,6 +21,8 @@ export async function restartContainer(
       if (task !== undefined) task.isRestarting = false
       throw error
     }
-    return (await startUnlocked(context, id, {})).container
+    const { container } = await startUnlocked(context, id, {})
+    context.events.publish({ type: 'container', action: 'restart', id })
+    return container
   })
 }

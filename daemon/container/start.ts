@@ -7,6 +7,7 @@ import { launchShim, shimCommand } from '../shim/launch.ts'
 import { writeContainerBundle } from './bundle.ts'
 import { cleanedUp } from './clean-up.ts'
 import type { ContainerContext } from './context.ts'
+import { evidenceOfFailure } from './evidence.ts'
 import { findContainer } from './find.ts'
 import { isAlive, nextState } from './lifecycle.ts'
 import { watchTask } from './on-exit.ts'
@@ -107,21 +108,10 @@ export async function startSteps(
 
     const task = { state: 'running', pid: process.pid, pidStart: process.startTime, startedAt } as const
     await operation.step('record that it runs', { by: 'kago.db' }, () => {
-      containers.updateTask(
-        id,
-        {
-          ...task,
-          finishedAt: null,
-          exitStatus: null,
-          exitSignal: null,
-          oomKilled: 0,
-          error: null,
-          restartAt: null,
-        },
-        'quick',
-      )
       // Before it is watched: its end may be known already, and is told after its beginning.
-      context.events.publish({ type: 'container', action: 'start', id })
+      context.events.record('quick', [{ type: 'container', action: 'start', id }], () => {
+        containers.updateTask(id, { ...noEnd, ...task }, 'quick')
+      })
       watchTask(context, id, shim)
     })
     return { container: { ...container, ...task }, attached }
@@ -133,7 +123,14 @@ export async function startSteps(
       const state = nextState(name, 'starting', failure)
       containers.updateTask(
         id,
-        { state, pid: null, pidStart: null, error: error.message, ...exitOf(error) },
+        {
+          state,
+          pid: null,
+          pidStart: null,
+          error: error.message,
+          evidence: JSON.stringify(evidenceOfFailure(error)),
+          ...exitOf(error),
+        },
         'quick',
       )
     }
@@ -141,6 +138,16 @@ export async function startSteps(
     throw error
   }
 }
+
+const noEnd = {
+  finishedAt: null,
+  exitStatus: null,
+  exitSignal: null,
+  oomKilled: 0,
+  error: null,
+  restartAt: null,
+  evidence: null,
+} as const
 
 /** A command that cannot be run ends like a shell's: 126 or 127. */
 function exitOf(error: KagoError): { exitStatus?: number } {

@@ -38,6 +38,7 @@ export async function stopUnlocked(
   await operate(context, { kind: 'container.stop', target: id }, (operation) =>
     stopSteps(context, operation, container, options),
   )
+  context.events.publish({ type: 'container', action: 'stop', id })
   return container
 }
 

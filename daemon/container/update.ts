@@ -34,10 +34,11 @@ export async function updateContainer(
         )
       }
       await operation.step('write the record', { by: 'kago.db' }, () => {
-        context.containers.updateRecord(id, JSON.stringify(record))
+        context.events.record('durable', [{ type: 'container', action: 'update', id }], () => {
+          context.containers.updateRecord(id, JSON.stringify(record))
+        })
       })
     })
-    context.events.publish({ type: 'container', action: 'update', id })
     return { ...container, record }
   })
 }

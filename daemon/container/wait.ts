@@ -1,4 +1,5 @@
 /** Waits for a container's end. */
+import type { KagoEvent } from '../events/bus.ts'
 import type { ContainerContext } from './context.ts'
 import { findContainer } from './find.ts'
 import { isAlive } from './lifecycle.ts'
@@ -26,8 +27,7 @@ export async function waitForContainer(
     if (event.action === 'start-failed' && condition === 'not-running') done.resolve(status)
     if (event.action === (condition === 'removed' ? 'remove' : 'exit')) done.resolve(status)
     // A container that goes, or is stopped while it waits for its next start, will have no other exit.
-    if (event.action === 'remove' || (event.action === 'stop' && condition !== 'removed'))
-      done.resolve(status)
+    if (event.action === 'remove' || (isEndOfBackOff(event) && condition !== 'removed')) done.resolve(status)
   })
   const abort = () => {
     done.reject(signal.reason)
@@ -39,4 +39,8 @@ export async function waitForContainer(
     unsubscribe()
     signal.removeEventListener('abort', abort)
   }
+}
+
+function isEndOfBackOff({ action, attributes }: KagoEvent): boolean {
+  return action === 'stop' && attributes?.['from'] === 'restarting'
 }

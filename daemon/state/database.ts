@@ -18,7 +18,8 @@ export interface Database {
   /** Runs a statement; the number of rows it changed. */
   run(sql: string, ...values: SQLInputValue[]): number
   /**
-   * Runs `body` in one transaction; what it throws rolls all of it back. Not to be nested.
+   * Runs `body` in one transaction; what it throws rolls all of it back. Within another it is a part of that one, with
+   * that one's durability.
    * On a full disk it is run once more, with the room that was kept for that.
    */
   transaction<T>(durability: Durability, body: () => T): T
@@ -50,6 +51,7 @@ export function openDatabase(path: string): Database {
     one: <T>(sql: string, ...values: SQLInputValue[]) => prepare(sql).get(...values) as T | undefined,
     run: (sql, ...values) => Number(prepare(sql).run(...values).changes),
     transaction(durability, body) {
+      if (sqlite.isTransaction) return body()
       if (durability !== synchronous) {
         sqlite.exec(`PRAGMA synchronous=${durability === 'durable' ? 'FULL' : 'NORMAL'}`)
         synchronous = durability

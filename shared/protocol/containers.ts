@@ -153,6 +153,35 @@ export const Port = closed({
   hostPort: Type.Optional(Type.Integer()),
 })
 
+/** How the last run ended, or why the last start failed, and what tells it. */
+export const Evidence = closed({
+  kind: Type.Union([
+    Type.Literal('exit'),
+    Type.Literal('signal'),
+    /** The kernel killed a process of it for memory. */
+    Type.Literal('oom'),
+    Type.Literal('lost'),
+    Type.Literal('start-failed'),
+  ]),
+  /** One sentence. */
+  summary: Type.String(),
+  /** `SIGTERM`. */
+  signal: Type.Optional(Type.String()),
+  /** That stop, kill or rm asked for it. */
+  isManual: Type.Optional(Type.Boolean()),
+  /** The counters of its cgroup at the end. */
+  memory: Type.Optional(
+    closed({
+      oomKills: Type.Integer(),
+      peakBytes: Type.Optional(Type.Integer()),
+      limitBytes: Type.Optional(Type.Integer()),
+    }),
+  ),
+  /** What the runtime said, up to 4 KiB. */
+  runtimeLog: Type.Optional(Type.String()),
+})
+export type Evidence = Static<typeof Evidence>
+
 /** A container's run, now or last. `exitStatus` is true or null, never invented; 128 + signal when a signal ended it. */
 const Task = closed({
   state: State,
@@ -164,6 +193,7 @@ const Task = closed({
   oomKilled: Type.Boolean(),
   /** Why the last start failed or the outcome is unknown. */
   error: Type.Union([Type.String(), Type.Null()]),
+  evidence: Type.Union([Evidence, Type.Null()]),
   /** How often its restart policy has started it since somebody did. */
   restartCount: Type.Integer(),
   /** When the policy starts it next; null where it does not wait for that. */

@@ -7,6 +7,7 @@ export const endpoints = {
   'system.ping': 'GET /v1/ping',
   'system.version': 'GET /v1/version',
   'system.info': 'GET /v1/info',
+  'system.events': 'GET /v1/events',
   'registry.login': 'POST /v1/registries/login',
 
   'image.pull': 'POST /v1/images/pull',
@@ -60,4 +61,5 @@ export const bodyTypes = {
   frames: 'application/vnd.kago.frames',
   lines: 'application/x-ndjson',
   tar: 'application/x-tar',
+  text: 'text/plain; charset=utf-8',
 } as const

@@ -1,6 +1,7 @@
 /** The whole contract: every route by its id. */
 import { containerRoutes } from './containers.ts'
 import type { RouteId } from './endpoints.ts'
+import { eventRoutes } from './events.ts'
 import { imageRoutes } from './images.ts'
 import { operationRoutes } from './operations.ts'
 import type { Route } from './route.ts'
@@ -8,6 +9,7 @@ import { systemRoutes } from './system.ts'
 
 export const routes = {
   ...systemRoutes,
+  ...eventRoutes,
   ...imageRoutes,
   ...containerRoutes,
   ...operationRoutes,

@@ -76,6 +76,15 @@ function describeReply(route: Route): Json {
           content: { [bodyTypes.lines]: { schema: route.result ?? {} } },
         },
       }
+    case 'stream':
+      return {
+        200: {
+          description: 'NDJSON, one object after another; the last line as that of other NDJSON replies',
+          content: { [bodyTypes.lines]: { schema: route.line ?? {} } },
+        },
+      }
+    case 'text':
+      return { 200: { description: 'text', content: { 'text/plain': { schema: { type: 'string' } } } } }
     case 'frames':
       return { 200: { description: 'kago-frames', content: { [bodyTypes.frames]: {} } } }
     case 'tar':

@@ -6,11 +6,13 @@ import { endpoints, type RouteId } from './endpoints.ts'
  * How a route answers.
  * - `json`: one JSON object.
  * - `lines`: NDJSON, one object a line; the last line is `{"type":"result",…}` or `{"type":"error",…}`.
+ * - `stream`: NDJSON without a known end, one `line` after another; the last line is as that of `lines`.
+ * - `text`: plain text.
  * - `frames`: kago-frames as the body of the reply.
  * - `upgrade`: the connection becomes kago-frames in both directions (101); refused with a plain status and JSON error.
  * - `tar`: a tar archive.
  */
-export type ReplyKind = 'json' | 'lines' | 'frames' | 'upgrade' | 'tar'
+export type ReplyKind = 'json' | 'lines' | 'stream' | 'text' | 'frames' | 'upgrade' | 'tar'
 
 export interface Route {
   readonly id: RouteId
@@ -22,6 +24,8 @@ export interface Route {
   readonly reply: ReplyKind
   /** Of `json`: the object. Of `lines`: the object of the last line's `result`. */
   readonly result?: TSchema
+  /** Of `stream`: the object of a line. */
+  readonly line?: TSchema
 }
 
 /** Declares a route; keeps its literal type. */
@@ -43,4 +47,5 @@ type Field<R, K extends string> = R extends { readonly [P in K]: infer S } ? S :
 export type ParamsOf<R extends Route> = StaticOr<Field<R, 'params'>, Record<never, never>>
 export type QueryOf<R extends Route> = StaticOr<Field<R, 'query'>, Record<never, never>>
 export type BodyOf<R extends Route> = StaticOr<Field<R, 'body'>, undefined>
+export type LineOf<R extends Route> = StaticOr<Field<R, 'line'>, undefined>
 export type ResultOf<R extends Route> = StaticOr<Field<R, 'result'>, undefined>

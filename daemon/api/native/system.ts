@@ -1,5 +1,6 @@
 /** The routes of the daemon itself. */
 import type { ContainerContext } from '../../container/context.ts'
+import { followEvents } from '../../system/events.ts'
 import { systemInfo } from '../../system/info.ts'
 import { daemonVersion } from '../../version.ts'
 import type { Handlers } from '../route-table.ts'
@@ -10,6 +11,7 @@ export function systemHandlers(context: ContainerContext): SystemHandlers {
   return {
     'system.ping': () => ({ ok: true }),
     'system.version': () => daemonVersion(),
+    'system.events': ({ query, signal }) => followEvents(context, query, signal),
     'system.info': () => systemInfo(context),
     'registry.login': async ({ body, signal }) => ({
       registry: body.registry,

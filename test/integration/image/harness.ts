@@ -1,4 +1,5 @@
 /** An image store of its own in a temporary directory, and images made on the spot for it. */
+import { eventTable } from '../../../daemon/state/events.ts'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -59,7 +60,7 @@ export function openTestStore(
     content: openContentStore({ root }),
     snapshotter: overlaySnapshotter(join(root, 'layers')),
     registry: options.registry ?? noRegistry,
-    events: createEventBus(),
+    events: createEventBus({ history: eventTable(database) }),
     unpackChildPath: childPath,
     platform: { os: 'linux', architecture: 'amd64' },
     dataRoot: root,

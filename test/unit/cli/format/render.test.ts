@@ -61,6 +61,7 @@ const task = {
   exitSignal: null,
   oomKilled: false,
   error: null,
+  evidence: null,
   restartCount: 0,
   restartAt: null,
 }

@@ -8,7 +8,8 @@ import type { ContainerContext } from '../../../../daemon/container/context.ts'
 import { watchTask } from '../../../../daemon/container/on-exit.ts'
 import { createEventBus } from '../../../../daemon/events/bus.ts'
 import { ShimConnection } from '../../../../daemon/shim/client.ts'
-import { containerTable } from '../../../../daemon/state/containers.ts'
+import { containerTable, noTask } from '../../../../daemon/state/containers.ts'
+import { eventTable } from '../../../../daemon/state/events.ts'
 import { type Database, openDatabase } from '../../../../daemon/state/database.ts'
 import { createLog } from '../../../../daemon/telemetry/log.ts'
 
@@ -38,7 +39,7 @@ beforeEach(() => {
   // Only what the end of a task is made of.
   context = {
     containers,
-    events: createEventBus(),
+    events: createEventBus({ history: eventTable(database) }),
     tasks: new Map(),
     cleanUps: new Map(),
     backOffs: createBackOffs(),
@@ -53,23 +54,6 @@ afterEach(async () => {
   database.close()
   rmSync(directory, { recursive: true })
 })
-
-const noTask = {
-  pid: null,
-  pidStart: null,
-  startedAt: null,
-  finishedAt: null,
-  exitStatus: null,
-  exitSignal: null,
-  oomKilled: 0,
-  error: null,
-  restartCount: 0,
-  backOffMs: 0,
-  restartAt: null,
-  manuallyStopped: 0,
-  evidence: null,
-  health: null,
-}
 
 test('a shim that dies after it has written the exit leaves a status that is true, not a loss', async () => {
   const [shim, socket] = duplexPair()
