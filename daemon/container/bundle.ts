@@ -22,10 +22,8 @@ export async function writeContainerBundle(
   const { options, imageConfig } = record
   const { host, paths } = context
   const bundle = paths.bundle(id)
-  const [user, etcFiles] = await Promise.all([
-    lookUpUser(context, container, record.process.user, options.groupAdd),
-    writeEtcFiles(paths.container(id), nameOptions(container)),
-  ])
+  const user = await lookUpUser(context, container, record.process.user, options.groupAdd)
+  const etcFiles = writeEtcFiles(paths.container(id), nameOptions(container))
   const spec = buildSpec(
     specInput({
       id,

@@ -1,6 +1,6 @@
 /** Makes a container: its image, its options, its writable layer, and last its name. */
 import { randomBytes } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
+import { mkdirSync } from 'node:fs'
 import { KagoError } from '../../shared/errors.ts'
 import type { CreateBody } from '../../shared/protocol/containers.ts'
 import type { Report } from '../../shared/protocol/progress.ts'
@@ -90,8 +90,8 @@ export async function createSteps(
       undo: ['container.delete-files', id],
     },
     async () => {
-      await mkdir(directory, { mode: 0o700 })
-      await mkdir(paths.log(id), { mode: 0o700 })
+      mkdirSync(directory, { mode: 0o700 })
+      mkdirSync(paths.log(id), { mode: 0o700 })
       await snapshotter.createWritable(directory, image.chainIds)
     },
   )

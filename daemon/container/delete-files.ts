@@ -1,15 +1,21 @@
 /** Deletes what a container has on disk. Whoever calls it has removed the record. */
 import { rm } from 'node:fs/promises'
-import { removeTree } from '../host/files.ts'
+import { removeSmallTree, removeTree } from '../host/files.ts'
 import type { ContainerContext } from './context.ts'
 
 export async function deleteFiles({ paths }: Pick<ContainerContext, 'paths'>, id: string): Promise<void> {
-  await rm(paths.bundle(id), { recursive: true, force: true })
+  await deleteBundle({ paths }, id)
   const directory = paths.container(id)
+  if (removeSmallTree(directory)) return
   try {
     await rm(directory, { recursive: true, force: true })
   } catch {
     // A container can make trees that are too deep for paths; that takes a program of its own, and its error counts.
     await removeTree(directory)
   }
+}
+
+export async function deleteBundle({ paths }: Pick<ContainerContext, 'paths'>, id: string): Promise<void> {
+  const bundle = paths.bundle(id)
+  if (!removeSmallTree(bundle)) await rm(bundle, { recursive: true, force: true })
 }

@@ -1,5 +1,4 @@
 /** What happens when a container's process has ended: its status is recorded, then what it held is given back. */
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isKagoError } from '../../shared/errors.ts'
@@ -11,7 +10,7 @@ import { readExitFile, type ShimConnection } from '../shim/client.ts'
 import { cgroupsPath } from './create-options.ts'
 import { cleanUp } from './clean-up.ts'
 import type { ContainerContext } from './context.ts'
-import { deleteFiles } from './delete-files.ts'
+import { deleteBundle, deleteFiles } from './delete-files.ts'
 import { evidenceOfEnd } from './evidence.ts'
 import { leaveUnit } from './leave-unit.ts'
 import { isAlive, nextState } from './lifecycle.ts'
@@ -149,6 +148,6 @@ async function giveBack(
 ): Promise<void> {
   // A process that is known to have ended need not be looked for first.
   await context.runtimes.get(record.runtime).delete(id, { force: isLost })
-  await rm(context.paths.bundle(id), { recursive: true, force: true })
   if (isRemoved) await deleteFiles(context, id)
+  else await deleteBundle(context, id)
 }

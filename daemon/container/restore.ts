@@ -3,13 +3,13 @@
  * running; an exit file means exited with that status; anything else is killed and `lost`: nobody knows its status.
  * A second call changes nothing.
  */
-import { readdir, rm } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { toKagoError } from '../../shared/errors.ts'
 import { connectShim, readExitFile, type ShimConnection } from '../shim/client.ts'
 import { cleanUp } from './clean-up.ts'
 import type { ContainerContext } from './context.ts'
-import { deleteFiles } from './delete-files.ts'
+import { deleteBundle, deleteFiles } from './delete-files.ts'
 import { isAlive, nextState } from './lifecycle.ts'
 import { recordExit, watchTask } from './on-exit.ts'
 import { type Container, readContainer } from './record.ts'
@@ -110,7 +110,7 @@ async function sweep(context: ContainerContext): Promise<void> {
         if (ids.includes(id)) await runtimes.get(name).delete(id, { force: true })
       }
       if (row === undefined) await deleteFiles(context, id)
-      else await rm(paths.bundle(id), { recursive: true, force: true })
+      else await deleteBundle(context, id)
     })
   }
 }

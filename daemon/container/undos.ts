@@ -1,11 +1,10 @@
 /** What takes the steps of container operations back. Each accepts a step that was done, half done or not begun. */
-import { rm } from 'node:fs/promises'
 import { isKagoError, KagoError } from '../../shared/errors.ts'
 import type { State } from '../../shared/protocol/containers.ts'
 import { linuxResources } from '../runtime/spec/resources.ts'
 import { connectShim, type ShimConnection } from '../shim/client.ts'
 import type { ContainerContext } from './context.ts'
-import { deleteFiles } from './delete-files.ts'
+import { deleteBundle, deleteFiles } from './delete-files.ts'
 import { thaw as thawTask } from './kill.ts'
 import { isAlive, nextState } from './lifecycle.ts'
 import { readContainer } from './record.ts'
@@ -22,7 +21,7 @@ export function containerUndos(context: ContainerContext): [string, ContainerUnd
   return [
     ['container.delete-files', (id) => deleteFiles(context, id)],
     ['container.forget', async (id) => forget(context, id)],
-    ['container.delete-bundle', (id) => rm(context.paths.bundle(id), { recursive: true, force: true })],
+    ['container.delete-bundle', (id) => deleteBundle(context, id)],
     ['container.end-task', (id, event: StartFailure) => endTask(context, id, event)],
     ['container.thaw', (id) => thaw(context, id)],
     ['container.recorded-limits', (id) => setRecordedLimits(context, id)],

@@ -1,4 +1,5 @@
 /** /etc/hosts, /etc/hostname and /etc/resolv.conf of a container: files of its own, bound over the image's. */
+import { readFileSync, writeFileSync } from 'node:fs'
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type HostFiles, localNames, type NameOptions, renderHosts, renderResolvConfFor } from './etc-text.ts'
@@ -19,15 +20,19 @@ export function etcFilesIn(directory: string): EtcFiles {
   }
 }
 
-/** Writes the three files into `directory`; their paths. @throws invalid_argument for names that cannot be written. */
-export async function writeEtcFiles(directory: string, options: NameOptions): Promise<EtcFiles> {
+/**
+ * Writes the three files into `directory`; their paths. Synchronous: a few lines, not synced, on the path of every start.
+ * @throws invalid_argument for names that cannot be written.
+ */
+export function writeEtcFiles(directory: string, options: NameOptions): EtcFiles {
   const files = etcFilesIn(directory)
-  const { hosts, resolvConf } = render(options, await readHostFiles())
-  await Promise.all([
-    writeFile(files.hosts, hosts, { mode: 0o644 }),
-    writeFile(files.hostname, `${options.hostname}\n`, { mode: 0o644 }),
-    writeFile(files.resolvConf, resolvConf, { mode: 0o644 }),
-  ])
+  const { hosts, resolvConf } = render(options, readHostFiles())
+  const texts = [
+    [files.hosts, hosts],
+    [files.hostname, `${options.hostname}\n`],
+    [files.resolvConf, resolvConf],
+  ] as const
+  for (const [path, text] of texts) writeFileSync(path, text, { mode: 0o644 })
   return files
 }
 
@@ -41,7 +46,7 @@ export async function updateEtcFiles(
   after: NameOptions,
 ): Promise<void> {
   const files = etcFilesIn(directory)
-  const host = await readHostFiles()
+  const host = readHostFiles()
   const [was, is] = [render(before, host), render(after, host)]
   const [hosts, resolvConf] = await Promise.all([readSmall(files.hosts), readSmall(files.resolvConf)])
   // The files are written in place: another file in their place would not be the one that is mounted.
@@ -71,17 +76,16 @@ async function readSmall(path: string): Promise<string | undefined> {
   return size > maxBytes ? undefined : await readFile(path, 'utf8')
 }
 
-async function readHostFiles(): Promise<HostFiles> {
-  const [hosts, resolvConf] = await Promise.all([
-    readHostFile('/etc/hosts', localNames),
-    readHostFile('/etc/resolv.conf', ''),
-  ])
-  return { hosts, resolvConf: parseResolvConf(resolvConf) }
+function readHostFiles(): HostFiles {
+  return {
+    hosts: readHostFile('/etc/hosts', localNames),
+    resolvConf: parseResolvConf(readHostFile('/etc/resolv.conf', '')),
+  }
 }
 
-async function readHostFile(path: string, otherwise: string): Promise<string> {
+function readHostFile(path: string, otherwise: string): string {
   try {
-    return await readFile(path, 'utf8')
+    return readFileSync(path, 'utf8')
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return otherwise
     throw error

@@ -1,6 +1,7 @@
 /** The folder of layers that both snapshotters share: scratch, commit, removal. */
 import { randomUUID } from 'node:crypto'
-import { access, mkdir, open, readdir, rename } from 'node:fs/promises'
+import { accessSync } from 'node:fs'
+import { mkdir, open, readdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Digest } from '../../shared/oci/digest.ts'
 import { errnoCode, fileError, removeTree, runFileToolOutput, syncDirectory } from '../host/files.ts'
@@ -23,13 +24,13 @@ export class LayerDirectory {
   }
 
   async has(chainId: Digest): Promise<boolean> {
-    return access(this.path(chainId)).then(
-      () => true,
-      (error: unknown) => {
-        if (errnoCode(error) === 'ENOENT') return false
-        throw fileError(error, `cannot look for layer ${chainId}`)
-      },
-    )
+    try {
+      accessSync(this.path(chainId))
+      return true
+    } catch (error) {
+      if (errnoCode(error) === 'ENOENT') return false
+      throw fileError(error, `cannot look for layer ${chainId}`)
+    }
   }
 
   async prepare(): Promise<string> {

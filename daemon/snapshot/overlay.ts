@@ -1,5 +1,5 @@
 /** The snapshotter of overlayfs: each layer a folder, a container's root a stack of them with a writable one on top. */
-import { chmod, chown, mkdir, stat } from 'node:fs/promises'
+import { chmodSync, chownSync, mkdirSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { KagoError } from '../../shared/errors.ts'
 import type { Digest } from '../../shared/oci/digest.ts'
@@ -34,16 +34,17 @@ export function overlaySnapshotter(root: string): Snapshotter {
     discardLayer: (prepared) => layers.discard(prepared.directory),
     removeLayer: (chainId) => layers.remove(chainId),
     listLayers: () => layers.list(),
+    // Four small calls on the path of every start: not worth a thread each.
     async createWritable(directory, chainIds) {
       for (const chainId of chainIds)
         if (!(await layers.has(chainId))) throw new KagoError('not_found', `layer ${chainId} is not unpacked`)
       try {
-        if (chainIds.length === 0) await mkdir(empty, { recursive: true, mode: 0o755 })
-        await mkdir(join(directory, 'upper'), { recursive: true, mode: 0o755 })
-        await mkdir(join(directory, 'work'), { recursive: true, mode: 0o700 })
+        if (chainIds.length === 0) mkdirSync(empty, { recursive: true, mode: 0o755 })
+        mkdirSync(join(directory, 'upper'), { recursive: true, mode: 0o755 })
+        mkdirSync(join(directory, 'work'), { recursive: true, mode: 0o700 })
         // What a mounted overlay shows as its root is the uppermost directory.
         const top = chainIds.at(-1)
-        if (top !== undefined) await copyOwnerAndMode(layers.path(top), join(directory, 'upper'))
+        if (top !== undefined) copyOwnerAndMode(layers.path(top), join(directory, 'upper'))
       } catch (error) {
         throw fileError(error, `cannot make the writable layer in ${directory}`)
       }
@@ -78,10 +79,10 @@ export function overlaySnapshotter(root: string): Snapshotter {
   }
 }
 
-async function copyOwnerAndMode(from: string, to: string): Promise<void> {
-  const { uid, gid, mode } = await stat(from)
-  await chown(to, uid, gid)
-  await chmod(to, mode & 0o7777)
+function copyOwnerAndMode(from: string, to: string): void {
+  const { uid, gid, mode } = statSync(from)
+  chownSync(to, uid, gid)
+  chmodSync(to, mode & 0o7777)
 }
 
 function shorter(a: string, b: string): string {

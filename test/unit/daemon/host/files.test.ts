@@ -6,6 +6,7 @@ import {
   diskSpace,
   errnoCode,
   fileError,
+  removeSmallTree,
   removeTree,
   writeFileAtomically,
 } from '../../../../daemon/host/files.ts'
@@ -60,6 +61,33 @@ describe('removeTree', () => {
     await removeTree(tree)
     expect(fs.readdirSync(home)).toEqual(['outside'])
     expect(fs.readdirSync(outside)).toEqual(['kept'])
+  })
+})
+
+describe('removeSmallTree', () => {
+  const tree = () => join(home, 'tree')
+
+  it('removes a small tree of any names at once, follows no link, and is content with nothing', () => {
+    const outside = join(home, 'outside')
+    fs.mkdirSync(join(tree(), 'a/b'), { recursive: true })
+    fs.mkdirSync(outside)
+    fs.writeFileSync(join(outside, 'kept'), '')
+    fs.writeFileSync(Buffer.from(`${tree()}/a/\xff`, 'latin1'), 'x')
+    fs.symlinkSync(outside, join(tree(), 'a/b/link'))
+    expect([removeSmallTree(tree()), removeSmallTree(tree())]).toEqual([true, true])
+    expect(fs.readdirSync(home)).toEqual(['outside'])
+    expect(fs.readdirSync(outside)).toEqual(['kept'])
+  })
+
+  it('leaves a tree of many names, or with a large file, to others', () => {
+    fs.mkdirSync(join(tree(), 'many'), { recursive: true })
+    for (let index = 0; index < 100; index++) fs.writeFileSync(join(tree(), 'many', String(index)), '')
+    expect(removeSmallTree(tree())).toBe(false)
+    expect(fs.readdirSync(join(tree(), 'many'))).toHaveLength(100)
+    fs.rmSync(join(tree(), 'many'), { recursive: true })
+    fs.writeFileSync(join(tree(), 'large'), Buffer.alloc(2 * 1024 * 1024, 1))
+    expect(removeSmallTree(tree())).toBe(false)
+    expect(fs.readdirSync(tree())).toEqual(['large'])
   })
 })
 

@@ -26,7 +26,7 @@ const read = (name: string) => readFileSync(join(directory, name), 'utf8')
 
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'etc-files-'))
-  await writeEtcFiles(directory, before)
+  writeEtcFiles(directory, before)
   return () => {
     rmSync(directory, { recursive: true })
   }
