@@ -59,6 +59,9 @@ need_packages() {
   step "install ${missing% }" apt_install $missing
 }
 
+# want_packages NAME...: the same for what kago only works better with: where they cannot be had, it goes on without.
+want_packages() { (need_packages "$@") || say "going on without: $*"; }
+
 # The pid of a daemon that runs on the given run root; nothing when none does.
 daemon_pid() {
   local pid

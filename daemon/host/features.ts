@@ -82,6 +82,7 @@ async function gatherFeatures(): Promise<Feature[]> {
       toolFeature('unshare', ['--version'], 'util-linux'),
       toolFeature('nft', ['--version'], 'nftables'),
       toolFeature('ip', ['-Version'], 'iproute2'),
+      toolFeature('igzip', ['--version'], 'isal'),
       toolFeature('criu', ['--version'], 'criu'),
     ])),
   ]

@@ -26,6 +26,8 @@ export const RESOLVE_NO_MAGICLINKS = 0x02
 export const RESOLVE_NO_SYMLINKS = 0x04
 export const RESOLVE_BENEATH = 0x08
 
+const O_CLOEXEC = 0o2000000
+const F_SETPIPE_SZ = 1031
 const AT_FDCWD = -100
 const AT_SYMLINK_NOFOLLOW = 0x100
 /** The number of openat2 on every architecture (added after numbers were unified). */
@@ -42,6 +44,8 @@ const prototypes = {
   lgetxattr: 'long lgetxattr(const uint8_t *path, const uint8_t *name, _Out_ uint8_t *value, size_t size)',
   llistxattr: 'long llistxattr(const uint8_t *path, _Out_ uint8_t *list, size_t size)',
   lremovexattr: 'int lremovexattr(const uint8_t *path, const uint8_t *name)',
+  pipe2: 'int pipe2(_Out_ int *ends, int flags)',
+  fcntl: 'int fcntl(int fd, int command, int value)',
   openat2: 'long syscall(long number, int directory, const uint8_t *path, const uint8_t *how, size_t size)',
 } as const
 
@@ -144,9 +148,19 @@ export function removeXattr(path: Path, name: string): void {
  */
 export function openBelow(directory: number, path: Path, flags: number, resolve: number): number {
   const how = Buffer.alloc(24)
-  how.writeBigUInt64LE(BigInt(flags | 0o2000000), 0)
+  how.writeBigUInt64LE(BigInt(flags | O_CLOEXEC), 0)
   how.writeBigUInt64LE(BigInt(resolve), 16)
   return check('openat2', declared('openat2')(SYS_OPENAT2, directory, text(path), how, how.length), path)
+}
+
+/** A pipe that holds `bytes` (the kernel may give less), both ends close-on-exec: `[read, write]`. The caller closes them. */
+export function makePipe(bytes: number): [number, number] {
+  const ends = new Int32Array(2)
+  check('pipe2', declared('pipe2')(ends, O_CLOEXEC))
+  const [read = -1, write = -1] = ends
+  // More than the limit for users is refused: then it stays as it is.
+  declared('fcntl')(write, F_SETPIPE_SZ, bytes)
+  return [read, write]
 }
 
 /** The kernel's number for a device, as `stat` shows it in `rdev`. */

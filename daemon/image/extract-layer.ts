@@ -1,8 +1,7 @@
-/** One layer, from compressed bytes to a tree in the current directory, within limits, with the digest of its archive. */
+/** One layer, from its archive to a tree in the current directory, within limits, with the digest of its archive. */
 import { createHash } from 'node:crypto'
 import { statfsSync } from 'node:fs'
 import type { Digest } from '../../shared/oci/digest.ts'
-import { decompress } from './decompress.ts'
 import { decideEntry } from './layer-entry.ts'
 import { LimitReached, layerError } from './layer-failure.ts'
 import { type LayerFormat, type LayerReport, LayerTree, type Seed } from './layer-tree.ts'
@@ -35,9 +34,12 @@ export interface Extracted {
 const checkEveryBytes = 64 << 20
 const checkEveryEntries = 10_000
 
-/** @throws KagoError that names the layer, the entry and the rule; the directory is then to be thrown away. */
+/**
+ * Chunks of the archive are used before the next one is asked for.
+ * @throws KagoError that names the layer, the entry and the rule; the directory is then to be thrown away.
+ */
 export async function extractLayer(
-  source: AsyncIterable<Buffer>,
+  archive: AsyncIterable<Buffer>,
   options: ExtractOptions,
 ): Promise<Extracted> {
   const { limits } = options
@@ -62,7 +64,7 @@ export async function extractLayer(
     },
   })
   try {
-    for await (const chunk of decompress(source)) {
+    for await (const chunk of archive) {
       archiveBytes += chunk.length
       if (archiveBytes > limits.archiveBytes) throw tooLarge(limits)
       if (archiveBytes >= nextCheck) {

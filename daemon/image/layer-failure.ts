@@ -9,6 +9,11 @@ export class LimitReached extends Error {
   override readonly name = 'LimitReached'
 }
 
+/** Compressed bytes that a program of its own could not inflate. */
+export class CompressionDamaged extends Error {
+  override readonly name = 'CompressionDamaged'
+}
+
 /** `layer sha256:0123456789ab`: how messages name a layer; the whole digest is in `details.layer`. */
 export function showLayer(layer: string): string {
   return `layer ${layer.slice(0, 'sha256:'.length + 12)}`
@@ -28,6 +33,8 @@ export function layerError(error: unknown, layer: string, entry: string | undefi
     const code = error.message.endsWith('not supported') ? 'not_supported' : 'corrupt'
     return make(code, `${error.message}, at byte ${error.offset} of the archive`, { offset: error.offset })
   }
+  if (error instanceof CompressionDamaged)
+    return make('corrupt', `its compressed bytes are damaged: ${error.message}`)
   const code = errnoCode(error)
   if (code !== undefined && /^(Z_|ZSTD_|ERR_ZSTD|ERR_ZLIB)/.test(code))
     return make(

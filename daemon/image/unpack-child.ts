@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { open } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { KagoError } from '../../shared/errors.ts'
+import { findTool } from '../host/features.ts'
 import { fileError } from '../host/files.ts'
 import { showLayer } from './layer-failure.ts'
 import type { ExtractJob, SettleJob, UnpackMessage } from './unpack-job.ts'
@@ -14,6 +15,8 @@ export interface UnpackChildOptions {
   input?: string | number
   signal?: AbortSignal | undefined
   onProgress?: (current: number) => void
+  /** False where gzip is to be inflated by zlib even though `igzip` is installed. */
+  usesIgzip?: boolean | undefined
 }
 
 /** What a hostile layer may make the child's heap grow to. */
@@ -28,6 +31,7 @@ export async function runUnpackChild(
   options: UnpackChildOptions,
 ): Promise<Outcome> {
   options.signal?.throwIfAborted()
+  job = withInflater(job, options.usesIgzip)
   if (typeof options.input !== 'string') return await followChild(job, options, options.input ?? 'ignore')
   const input = await openInput(options.input, job.layer)
   try {
@@ -35,6 +39,11 @@ export async function runUnpackChild(
   } finally {
     await input.close()
   }
+}
+
+function withInflater(job: ExtractJob | SettleJob, usesIgzip = true): ExtractJob | SettleJob {
+  const inflater = usesIgzip && job.do === 'extract' ? findTool('igzip') : undefined
+  return inflater === undefined || job.do !== 'extract' ? job : { ...job, inflater }
 }
 
 async function openInput(path: string, layer: string) {

@@ -13,6 +13,8 @@ export interface ExtractJob {
   /** The layer's digest, for messages. */
   layer: string
   limits: LayerLimits
+  /** Where `igzip` is, to be used for a gzipped file. */
+  inflater?: string
   /** Where to write the LayerReport, for `settle`. */
   reportFile?: string
   /** What `settle` planted in the directory: Seed[]. */

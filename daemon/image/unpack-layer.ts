@@ -11,7 +11,9 @@
 import { createReadStream, openSync, readFileSync, writeSync } from 'node:fs'
 import { chroot, loadSyscalls } from '../host/syscalls.ts'
 import { toKagoError } from '../../shared/errors.ts'
+import { decompress } from './decompress.ts'
 import { extractLayer } from './extract-layer.ts'
+import { type Inflated, startIgzip } from './igzip.ts'
 import { layerError } from './layer-failure.ts'
 import type { LayerReport } from './layer-tree.ts'
 import type { ExtractJob, LayerNeeds, SettleJob, UnpackMessage } from './unpack-job.ts'
@@ -28,10 +30,11 @@ async function extract(job: ExtractJob): Promise<UnpackMessage> {
   const reportFd = job.reportFile === undefined ? undefined : openSync(job.reportFile, 'w', 0o600)
   const seeds = job.seedsFile === undefined ? [] : JSON.parse(readFileSync(job.seedsFile, 'utf8'))
   loadSyscalls()
+  const inflated = job.inflater === undefined ? undefined : startIgzip(job.inflater)
   process.umask(0)
   chroot(job.directory)
   process.chdir('/')
-  const extracted = await extractLayer(reportingProgress(), { ...job, seeds })
+  const extracted = await extractLayer(inflated ? inflatedArchive(inflated) : ownArchive(), { ...job, seeds })
   const { report, ...facts } = extracted
   if (reportFd !== undefined) writeSync(reportFd, JSON.stringify(report))
   return { type: 'extracted', ...facts, needs: needsOf(report) }
@@ -45,16 +48,37 @@ function needsOf(report: LayerReport): LayerNeeds {
   return { fromLowers, targets: report.missing.length > 0 }
 }
 
-async function* reportingProgress(): AsyncGenerator<Buffer, void, undefined> {
-  let current = 0
-  let next = Date.now() + progressEveryMilliseconds
+/** Inflated by this process. */
+function ownArchive(): AsyncIterable<Buffer> {
+  const report = progressReporter()
   const input = createReadStream('', { fd: 0, highWaterMark: 1 << 20, autoClose: false })
-  for await (const chunk of input) {
+  let current = 0
+  return decompress(
+    (async function* () {
+      for await (const chunk of input) {
+        yield chunk
+        current += chunk.length
+        report(() => current)
+      }
+    })(),
+  )
+}
+
+async function* inflatedArchive(inflated: Inflated): AsyncGenerator<Buffer, void, undefined> {
+  const report = progressReporter()
+  for await (const chunk of inflated.chunks()) {
     yield chunk
-    current += chunk.length
-    if (Date.now() < next) continue
+    report(() => inflated.position())
+  }
+}
+
+/** Says where the input is, if it has not just done so. */
+function progressReporter(): (current: () => number) => void {
+  let next = Date.now() + progressEveryMilliseconds
+  return (current) => {
+    if (Date.now() < next) return
     next = Date.now() + progressEveryMilliseconds
-    say({ type: 'progress', current })
+    say({ type: 'progress', current: current() })
   }
 }
 

@@ -37,6 +37,8 @@ export interface UnpackOptions {
   /** A layer is there: just committed, or since before. */
   onCommitted?: (layerIndex: number) => void
   limits?: Partial<LayerLimits>
+  /** See `UnpackChildOptions`. */
+  usesIgzip?: boolean
 }
 
 /** Each round plants at least one link of the layers below; more than a few means somebody is playing. */
@@ -150,11 +152,12 @@ class LayerWork {
       ...(prepared.format === 'overlay' && { reportFile: reportFile(prepared) }),
       ...(seedsFile !== undefined && { seedsFile }),
     }
-    const { childPath, signal, onProgress } = this.#options
+    const { childPath, signal, onProgress, usesIgzip } = this.#options
     const outcome = await runUnpackChild(job, {
       childPath,
       input: path,
       signal,
+      usesIgzip,
       onProgress: (bytes) => onProgress?.(this.#index, bytes),
     })
     if (outcome.type !== 'extracted') throw new KagoError('internal', `the unpacker answered ${outcome.type}`)

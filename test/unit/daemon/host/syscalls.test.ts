@@ -7,6 +7,7 @@ import {
   getXattr,
   listXattrs,
   makeDevice,
+  makePipe,
   mknod,
   openBelow,
   removeXattr,
@@ -148,6 +149,18 @@ describe('openBelow', () => {
     expect(code('../d/f')).toMatchObject({ code: 'EXDEV' })
     expect(code('none')).toMatchObject({ code: 'ENOENT', syscall: 'openat2', path: 'none' })
     fs.closeSync(directory)
+  })
+})
+
+describe('makePipe', () => {
+  it('makes a pipe that holds much, and that no program started later gets', () => {
+    const [read, write] = makePipe(1 << 20)
+    expect(fs.writeSync(write, Buffer.alloc(1 << 20))).toBe(1 << 20)
+    expect(fs.readSync(read, Buffer.alloc(1 << 20))).toBe(1 << 20)
+    for (const end of [read, write]) {
+      expect(fs.readFileSync(`/proc/self/fdinfo/${end}`, 'utf8')).toMatch(/^flags:\t0?2/m)
+      fs.closeSync(end)
+    }
   })
 })
 
