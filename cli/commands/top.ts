@@ -1,4 +1,4 @@
-/** `kago top`: the processes of a container. */
+/** `kago top`: the processes of a container, in Docker's columns or in those that ps(1) is asked for. */
 import { call } from '../client/client.ts'
 import { command as declare } from '../command.ts'
 import { alignColumns } from '../format/table.ts'
@@ -6,11 +6,18 @@ import { escapeLine } from '../terminal/escape.ts'
 import { print } from '../terminal/output.ts'
 
 export const command = declare({
-  usage: 'CONTAINER',
-  words: { min: 1, max: 1 },
+  usage: 'CONTAINER [PS OPTIONS]',
+  words: { min: 1, max: Number.POSITIVE_INFINITY },
+  stopsEarly: true,
   options: {},
-  async run({ client, words: [id = ''] }) {
-    const { processes } = await call(client, 'container.top', { params: { id } })
+  async run({ client, words: [id = '', ...given] }) {
+    const ps = given.flatMap((word) => word.split(/\s+/)).filter((word) => word !== '')
+    const query = ps.length > 0 ? { ps } : {}
+    const { processes, table } = await call(client, 'container.top', { params: { id }, query })
+    if (table !== undefined) {
+      await printTable([table.titles, ...table.rows])
+      return undefined
+    }
     const now = Date.now()
     const rows = processes.map((one) => [
       one.user,
@@ -22,11 +29,14 @@ export const command = declare({
       processorTime(one.cpuSeconds),
       one.command,
     ])
-    const lines = [['UID', 'PID', 'PPID', 'C', 'STIME', 'TTY', 'TIME', 'CMD'], ...rows]
-    await print(alignColumns(lines.map((line) => line.map((cell) => escapeLine(String(cell))).join('\t'))))
+    await printTable([['UID', 'PID', 'PPID', 'C', 'STIME', 'TTY', 'TIME', 'CMD'], ...rows])
     return undefined
   },
 })
+
+async function printTable(lines: readonly (readonly (string | number)[])[]): Promise<void> {
+  await print(alignColumns(lines.map((line) => line.map((cell) => escapeLine(String(cell))).join('\t'))))
+}
 
 /** Percent of one processor since it began, as in ps(1). */
 function processorShare(seconds: number, milliseconds: number): number {

@@ -1,17 +1,28 @@
-/** `kago wait`: waits until containers have ended and prints their exit codes, in the order they were named. */
+/** `kago wait`: waits until containers have ended, or are gone, and prints their exit codes, in the order they were named. */
 import { KagoError, toKagoError } from '../../shared/errors.ts'
 import { call } from '../client/client.ts'
 import { command as declare } from '../command.ts'
 import { describeError, exitCodeOf } from '../exit.ts'
+import { defined } from '../options/limits.ts'
+import { oneOf } from '../options/one-of.ts'
+import { text } from '../options/spec.ts'
 import { print, printError } from '../terminal/output.ts'
 
 export const command = declare({
-  usage: 'CONTAINER [CONTAINER...]',
+  usage: '[OPTIONS] CONTAINER [CONTAINER...]',
   words: { min: 1, max: Number.POSITIVE_INFINITY },
-  options: {},
-  async run({ client, words }) {
+  options: {
+    condition: text('WHAT', "Wait until: 'not-running' (the default), 'next-exit' or 'removed'"),
+  },
+  async run({ client, options, words }) {
+    const condition = oneOf('--condition', options.condition, [
+      'not-running',
+      'next-exit',
+      'removed',
+    ] as const)
+    const query = defined({ condition })
     const answers = words.map((id) =>
-      call(client, 'container.wait', { params: { id } }).then(
+      call(client, 'container.wait', { params: { id }, query }).then(
         ({ exitStatus }) => ({ exitStatus }),
         (error: unknown) => ({ error }),
       ),

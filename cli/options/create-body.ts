@@ -1,12 +1,12 @@
 /** Makes the request for a new container of what was typed. */
 import { KagoError } from '../../shared/errors.ts'
-import { nearest } from '../../shared/nearest.ts'
 import type { CreateBody } from '../../shared/protocol/containers.ts'
 import type { containerOptions } from './container.ts'
 import { readEnv, readLabels, readOptionFile, toMap } from './files.ts'
 import { bytesOf, defined, parseUlimit, resourcesFrom } from './limits.ts'
 import { parseDevice, parseMount, parseTmpfs, parseVolume } from './mounts.ts'
 import { parseRestart } from './restart.ts'
+import { oneOf } from './one-of.ts'
 import type { ValuesOf } from './spec.ts'
 
 export type ContainerValues = ValuesOf<typeof containerOptions>
@@ -74,24 +74,6 @@ function orNoKeys<T extends object>(object: T): T | undefined {
 
 function ifTrue(value: boolean): true | undefined {
   return value ? true : undefined
-}
-
-function oneOf<const T extends string>(
-  option: string,
-  value: string | undefined,
-  known: readonly T[],
-): T | undefined {
-  if (value === undefined) return undefined
-  const found = known.find((one) => one === value)
-  if (found !== undefined) return found
-  const meant = nearest(value, known)
-  throw new KagoError(
-    'invalid_argument',
-    `${option} is one of ${known.join(', ')}, not ${JSON.stringify(value)}`,
-    {
-      hint: meant === undefined ? undefined : `did you mean ${meant}?`,
-    },
-  )
 }
 
 function parseNetwork(value: string | undefined): 'none' | 'host' | undefined {

@@ -19,7 +19,7 @@ export function containerLogs(
   query: LogQuery,
   signal: AbortSignal,
 ): Readable {
-  const { id } = findContainer(context, text)
+  const { id, record } = findContainer(context, text)
   const both = query.stdout !== true && query.stderr !== true
   const end = query.follow === true ? untilEnd(context, id, signal) : undefined
   const chunks = readLog(context.paths.log(id), {
@@ -31,7 +31,9 @@ export function containerLogs(
     signal,
     ...(end !== undefined && { follow: end.signal }),
   } satisfies ReadLogOptions)
-  const frames = query.timestamps === true ? stampedFrames(chunks) : plainFrames(chunks)
+  const details = query.details === true ? `${describeLabels(record.options.labels)} ` : ''
+  const isByLine = query.timestamps === true || details !== ''
+  const frames = isByLine ? lineFrames(chunks, query.timestamps === true, details) : plainFrames(chunks)
   const stream = Readable.from(frames, { objectMode: false, highWaterMark: 256 * 1024 })
   return end === undefined ? stream : stream.once('close', end.release)
 }
@@ -43,11 +45,29 @@ async function* plainFrames(chunks: AsyncIterable<LogChunk>): AsyncGenerator<Uin
   }
 }
 
-async function* stampedFrames(chunks: AsyncIterable<LogChunk>): AsyncGenerator<Uint8Array> {
+/** A frame for each line, so that what stands before it stays with it. */
+async function* lineFrames(
+  chunks: AsyncIterable<LogChunk>,
+  isStamped: boolean,
+  details: string,
+): AsyncGenerator<Uint8Array> {
   for await (const { timeNs, stream, data, isComplete } of splitLines(chunks)) {
-    const line = [Buffer.from(`${formatLogTime(timeNs)} `), data, Buffer.from(isComplete ? '\n' : '')]
+    const time = isStamped ? `${formatLogTime(timeNs)} ` : ''
+    const line = [Buffer.from(time + details), data, Buffer.from(isComplete ? '\n' : '')]
     yield encodeFrame(frameTypes[stream], Buffer.concat(line))
   }
+}
+
+/** It goes before every line, and a frame has room for so much. */
+const longestDetails = 64 * 1024
+
+/** As Docker writes details: by key, each escaped as in a URL, so that a label breaks no line. */
+function describeLabels(labels: Readonly<Record<string, string>>): string {
+  return Object.entries(labels)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map((pair) => pair.map(encodeURIComponent).join('='))
+    .join(',')
+    .slice(0, longestDetails)
 }
 
 /** Fires when the container has ended, or at once if it does not run. */

@@ -3,23 +3,61 @@ import { readFile } from 'node:fs/promises'
 import type { ResultOf } from '../../shared/protocol/route.ts'
 import type { Routes } from '../../shared/protocol/index.ts'
 import type { ContainerContext } from './context.ts'
+import { KagoError } from '../../shared/errors.ts'
+import { runTool } from '../host/exec.ts'
 import { findContainer } from './find.ts'
 import { liveTask } from './kill.ts'
 
-type Processes = ResultOf<Routes['container.top']>['processes']
+type Top = ResultOf<Routes['container.top']>
+type Processes = Top['processes']
 
 /** USER_HZ of /proc/PID/stat, 100 on every architecture Linux has for Node (proc(5)). */
 const ticksPerSecond = 100
 const pageBytes = 4096
 
-/** @throws wrong_state if it does not run. */
-export async function listProcesses(context: ContainerContext, text: string): Promise<Processes> {
+/**
+ * `ps`: words for the host's ps(1), whose table is then told as well.
+ * @throws wrong_state if it does not run; invalid_argument for words that ps does not take.
+ */
+export async function listProcesses(
+  context: ContainerContext,
+  text: string,
+  ps: readonly string[] = [],
+): Promise<Top> {
   const container = findContainer(context, text)
   liveTask(context, container)
   const pids = await context.runtimes.get(container.record.runtime).processes(container.id)
   const bootedAt = await bootTime()
   const rows = await Promise.all(pids.map((pid) => describeProcess(pid, bootedAt)))
-  return rows.filter((row) => row !== undefined).sort((a, b) => a.pid - b.pid)
+  const processes = rows.filter((row) => row !== undefined).sort((a, b) => a.pid - b.pid)
+  return ps.length === 0 ? { processes } : { processes, table: await psTable(ps, new Set(pids)) }
+}
+
+/** The lines of those processes in what ps prints of the whole machine. */
+async function psTable(
+  words: readonly string[],
+  pids: ReadonlySet<number>,
+): Promise<NonNullable<Top['table']>> {
+  const { stdout, stderr, status } = await runTool('ps', words, { allow: [1] })
+  const [head = '', ...lines] = stdout.trimEnd().split('\n')
+  const titles = head.trim().split(/\s+/)
+  const pidColumn = titles.indexOf('PID')
+  if (status !== 0 || pidColumn < 0) {
+    const [reason = ''] = stderr.trim().split('\n')
+    throw new KagoError('invalid_argument', `ps ${words.join(' ')} tells no processes by their PID`, {
+      hint: reason === '' ? 'let PID be one of the columns: -o pid,user,args' : reason,
+    })
+  }
+  const rows = lines.map((line) => cellsOf(line, titles.length))
+  return { titles, rows: rows.filter((cells) => pids.has(Number(cells[pidColumn]))) }
+}
+
+/** Only the last column may have spaces in it. */
+function cellsOf(line: string, columns: number): string[] {
+  const words = line.trim().split(/\s+/)
+  if (words.length <= columns) return words
+  const [before] = new RegExp(`^\\s*(?:\\S+\\s+){${columns - 1}}`).exec(line) ?? ['']
+  return [...words.slice(0, columns - 1), line.slice(before.length).trimEnd()]
 }
 
 /** Undefined for a process that has ended meanwhile. */

@@ -12,7 +12,8 @@ export interface LogLine {
 }
 
 const newline = 10
-const longestLineBytes = 1024 * 1024
+/** So that a line and what is put before it fit into a frame. */
+const longestLineBytes = 512 * 1024
 
 interface Rest {
   timeNs: bigint

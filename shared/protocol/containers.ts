@@ -395,8 +395,12 @@ export const containerRoutes = {
   }),
   'container.top': route({
     id: 'container.top',
-    summary: 'The processes of a container, read from /proc',
+    summary: 'The processes of a container, read from /proc; with arguments for ps(1), as its table too',
     params: ContainerParams,
+    query: closed({
+      /** Words for the host's ps; its columns must have PID. */
+      ps: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 1000 }), { maxItems: 100 })),
+    }),
     reply: 'json',
     result: closed({
       processes: Type.Array(
@@ -412,6 +416,10 @@ export const containerRoutes = {
           terminal: Type.String(),
           command: Type.String(),
         }),
+      ),
+      /** What ps printed of them. */
+      table: Type.Optional(
+        closed({ titles: Type.Array(Type.String()), rows: Type.Array(Type.Array(Type.String())) }),
       ),
     }),
   }),
@@ -431,6 +439,8 @@ export const containerRoutes = {
       stdout: flag,
       stderr: flag,
       timestamps: flag,
+      /** The container's labels before each line, `key=value,key=value `. */
+      details: flag,
       /** Lines from the end; absent means all. */
       tail: Type.Optional(Type.Integer({ minimum: 0 })),
       since: Type.Optional(Timestamp),

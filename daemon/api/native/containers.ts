@@ -53,7 +53,7 @@ export function containerHandlers(context: ContainerContext): ContainerHandlers 
     'container.rename': async ({ params, body }) =>
       named(await renameContainer(context, params.id, body.name)),
     'container.update': async ({ params, body }) => named(await updateContainer(context, params.id, body)),
-    'container.top': async ({ params }) => ({ processes: await listProcesses(context, params.id) }),
+    'container.top': async ({ params, query }) => await listProcesses(context, params.id, query.ps),
     'container.ports': ({ params }) => listPorts(context, params.id),
     'container.logs': ({ params, query, signal }) => containerLogs(context, params.id, query, signal),
     'container.attach': ({ params, body }) =>

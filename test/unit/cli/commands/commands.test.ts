@@ -117,6 +117,16 @@ describe('acting on many', () => {
     expect((await kago(handlers, ['rm', 'a'])).status).toBe(3)
   })
 
+  test('wait takes a condition, and names the conditions there are', async () => {
+    const handlers: FakeHandlers = { 'container.wait': () => ({ json: { exitStatus: 0 } }) }
+    await kago(handlers, ['wait', '--condition', 'removed', 'web'])
+    expect(daemon?.requests[0]?.query.toString()).toBe('condition=removed')
+    expect(await kago(handlers, ['wait', '--condition=remove', 'web'])).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('did you mean removed?') as unknown,
+    })
+  })
+
   test('wait prints codes in the order of the names, and says where nobody knows', async () => {
     const result = await kago(
       {
@@ -357,6 +367,39 @@ describe('logs', () => {
     expect(daemon?.requests[0]?.query.toString()).toBe(
       'follow=true&timestamps=true&tail=5&since=2026-01-01T00%3A00%3A00.000000000Z',
     )
+  })
+
+  const line = (second: number, text: string, type: 1 | 2 = frameTypes.stdout) =>
+    encodeFrame(type, Buffer.from(`2026-01-01T00:00:0${second}.000000000Z ${text}`))
+  const several: FakeHandlers = {
+    'container.logs': ({ params }) => {
+      if (params['id'] === 'gone') return failed('not_found', 'no container gone')
+      const isWeb = params['id'] === 'web'
+      const lines = isWeb
+        ? [line(1, 'a\n'), line(4, 'd')]
+        : [line(2, 'b\n', frameTypes.stderr), line(3, 'c c\n')]
+      return { bytes: lines }
+    },
+  }
+
+  test('of several containers are one, in the order of their times, with the names before them', async () => {
+    const result = await kago(several, ['logs', '-n', '9', 'web', 'database'])
+    expect(result.stdout).toBe('web      | a\ndatabase | c c\nweb      | d\n')
+    expect(result.stderr).toBe('database | b\n')
+    expect(result.status).toBe(0)
+    const queries = daemon?.requests.map(({ query }) => query.toString())
+    expect(queries).toEqual(Array(2).fill('timestamps=true&tail=9'))
+  })
+
+  test('of several containers show the times when that is asked for', async () => {
+    const { stdout } = await kago(several, ['logs', '-ft', 'web', 'database'])
+    expect(stdout).toContain('web      | 2026-01-01T00:00:04.000000000Z d\n')
+  })
+
+  test('of several containers are shown though one is not there, which is an error in the end', async () => {
+    const result = await kago(several, ['logs', 'gone', 'web'])
+    expect(result.stdout).toBe('web  | a\nweb  | d\n')
+    expect(result).toMatchObject({ status: 3, stderr: 'kago: no container gone\n' })
   })
 
   test('that break off with an error fail by it', async () => {

@@ -54,7 +54,7 @@ describe('splitLines', () => {
   })
 
   it('gives a line too long to hold in pieces', async () => {
-    const piece = 'z'.repeat(600 * 1024)
+    const piece = 'z'.repeat(300 * 1024)
     const out = await lines([
       [1, 'stdout', piece],
       [2, 'stdout', piece],
