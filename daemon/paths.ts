@@ -29,6 +29,7 @@ export interface Programs {
   readonly shim: string
   readonly init: string
   readonly unpackLayer: string
+  readonly tree: string
   readonly embeddedImage: string
 }
 
@@ -61,6 +62,7 @@ export function findPrograms(): Programs {
     shim: join(directory, 'kago-shim'),
     init: join(directory, 'kago-init'),
     unpackLayer: join(directory, 'unpack-layer.mjs'),
+    tree: join(directory, 'tree.mjs'),
     embeddedImage: join(directory, 'images', 'busybox.tar'),
   }
 }

@@ -1,4 +1,4 @@
-/** The three JavaScript programs that are built, and how esbuild makes one file of each. */
+/** The JavaScript programs that are built, and how esbuild makes one file of each. */
 import { existsSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import type { BuildOptions, Message } from 'esbuild'
@@ -13,6 +13,7 @@ export const programs: readonly Program[] = [
   { entry: 'cli/main.ts', output: 'cli.cjs', format: 'cjs' },
   { entry: 'daemon/main.ts', output: 'kagod.mjs', format: 'esm' },
   { entry: 'daemon/image/unpack-layer.ts', output: 'unpack-layer.mjs', format: 'esm' },
+  { entry: 'daemon/container/tree/tree-program.ts', output: 'tree.mjs', format: 'esm' },
 ]
 
 /** Packages with a compiled half: they stay in node_modules, beside or above the bundle. */

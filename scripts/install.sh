@@ -44,7 +44,7 @@ copy_programs() {
   local new=$library.new package
   rm -rf "$new"
   mkdir -p "$new/node_modules/node-pty/build/Release" "$new/node_modules/@koromix" "$dest$prefix/bin"
-  cp -a dist/{kago.cjs,cli.cjs,cli.bytecode,kagod.mjs,unpack-layer.mjs,kago-shim,kago-init,images,bin} LICENSE "$new/"
+  cp -a dist/{kago.cjs,cli.cjs,cli.bytecode,kagod.mjs,unpack-layer.mjs,tree.mjs,kago-shim,kago-init,images,bin} LICENSE "$new/"
   cp -aL "$(node -p process.execPath)" "$new/node"
   cp -a node_modules/koffi "$new/node_modules/"
   for package in node_modules/@koromix/koffi-linux-*; do cp -a "$package" "$new/node_modules/@koromix/"; done

@@ -41,13 +41,14 @@ interface AnyRequest {
 const maxJsonBytes = 256 * 1024 * 1024
 const maxLineBytes = 16 * 1024 * 1024
 
-/** Asks and has the answer. */
+/** Asks and has the answer. `upload` is the request's body, where that is an archive. */
 export async function call<Id extends RouteOfKind<'json'>>(
   client: Client,
   id: Id,
   request: RequestOf<Id>,
+  upload?: AsyncIterable<Uint8Array>,
 ): Promise<ResultOf<Routes[Id]>> {
-  return await withReply(client, id, request, {}, async (reply) => {
+  return await withReply(client, id, request, { upload }, async (reply) => {
     // The daemon is what the contract says it is; its version is compared where that matters.
     return parseJson(await readAll(reply.body, maxJsonBytes)) as ResultOf<Routes[Id]>
   })
@@ -165,7 +166,9 @@ async function withReply<T>(
   const socket = await openConnection(client.address)
   const uploading = new AbortController()
   try {
-    send(socket, id, request, { Connection: 'close' }, upload !== undefined)
+    // A server that closes at its reply would lose it among what is still being uploaded: there, the client closes.
+    const headers = upload === undefined ? { Connection: 'close' } : undefined
+    send(socket, id, request, headers ?? {}, upload !== undefined)
     const sent = upload === undefined ? undefined : sendChunks(socket, upload, uploading.signal)
     const reply = await Promise.race([readReply(chunksOf(socket)), neverUnlessFails(sent)])
     if (reply.status >= 300) throw await refusal(reply)

@@ -25,6 +25,7 @@ export const S_IFBLK = 0o060000
 export const RESOLVE_NO_MAGICLINKS = 0x02
 export const RESOLVE_NO_SYMLINKS = 0x04
 export const RESOLVE_BENEATH = 0x08
+export const RESOLVE_IN_ROOT = 0x10
 
 const O_CLOEXEC = 0o2000000
 const F_SETPIPE_SZ = 1031
@@ -32,6 +33,14 @@ const AT_FDCWD = -100
 const AT_SYMLINK_NOFOLLOW = 0x100
 /** The number of openat2 on every architecture (added after numbers were unified). */
 const SYS_OPENAT2 = 437
+const SYS_OPEN_TREE = 428
+const SYS_MOVE_MOUNT = 429
+const AT_RECURSIVE = 0x8000
+const OPEN_TREE_CLONE = 1
+const O_CLOEXEC = 0o2000000
+const CLONE_FS = 0x200
+const CLONE_NEWNS = 0x20000
+const MOVE_MOUNT_BOTH_EMPTY = 0x04 | 0x40
 
 const prototypes = {
   chroot: 'int chroot(const uint8_t *path)',
@@ -47,6 +56,14 @@ const prototypes = {
   pipe2: 'int pipe2(_Out_ int *ends, int flags)',
   fcntl: 'int fcntl(int fd, int command, int value)',
   openat2: 'long syscall(long number, int directory, const uint8_t *path, const uint8_t *how, size_t size)',
+  fchdir: 'int fchdir(int fd)',
+  unshare: 'int unshare(int flags)',
+  setns: 'int setns(int fd, int type)',
+  mount:
+    'int mount(const uint8_t *source, const uint8_t *target, const uint8_t *type, unsigned long flags, const uint8_t *data)',
+  open_tree: 'long syscall(long number, int directory, const uint8_t *path, unsigned int flags)',
+  move_mount:
+    'long syscall(long number, int from, const uint8_t *fromPath, int to, const uint8_t *toPath, unsigned int flags)',
 } as const
 
 type Name = keyof typeof prototypes
@@ -89,6 +106,44 @@ export function loadSyscalls(): void {
 
 export function chroot(path: Path): void {
   check('chroot', declared('chroot')(text(path)), path)
+}
+
+/** Makes an open directory the current one. */
+export function changeDirectory(fd: number): void {
+  check('fchdir', declared('fchdir')(fd))
+}
+
+/**
+ * Brings this thread alone into a mount namespace; its root and current directory are that of the namespace then. Only plain
+ * calls (`fs.*Sync`) see it: the promises of `fs` work on other threads, which stay outside.
+ */
+export function enterMountNamespace(fd: number): void {
+  check('unshare', declared('unshare')(CLONE_FS))
+  check('setns', declared('setns')(fd, CLONE_NEWNS))
+}
+
+/** mount(2). For a process in a mount namespace of its own. */
+export function mount(options: {
+  source: string
+  target: string
+  type: string
+  flags?: number
+  data?: string
+}): void {
+  const { source, target, type, flags = 0, data = '' } = options
+  check('mount', declared('mount')(text(source), text(target), text(type), flags, text(data)), target)
+}
+
+/** A copy of the mounts at an open file, attached nowhere yet; ends with the descriptor unless it is attached. */
+export function cloneMount(path: Path): number {
+  const flags = OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE
+  return check('open_tree', declared('open_tree')(SYS_OPEN_TREE, AT_FDCWD, text(path), flags), path)
+}
+
+/** Attaches what `cloneMount` gave at an open file or directory. */
+export function attachMount(fd: number, at: number): void {
+  const empty = text('')
+  check('move_mount', declared('move_mount')(SYS_MOVE_MOUNT, fd, empty, at, empty, MOVE_MOUNT_BOTH_EMPTY))
 }
 
 /** Makes a device node (S_IFCHR, S_IFBLK) or a FIFO (S_IFIFO); `mode` holds type and permissions. */

@@ -2,8 +2,8 @@
 import { KagoError, isKagoError } from '../../shared/errors.ts'
 import { decompress } from './decompress.ts'
 import { showName } from './layer-entry.ts'
-import { TarError } from './tar-fields.ts'
-import { type TarEntry, TarReader } from './tar-reader.ts'
+import { TarError } from '../../shared/tar/fields.ts'
+import { type TarEntry, TarReader } from '../../shared/tar/reader.ts'
 
 export type ArchiveEntry =
   | {

@@ -5,7 +5,7 @@ import type { Digest } from '../../shared/oci/digest.ts'
 import { decideEntry } from './layer-entry.ts'
 import { LimitReached, layerError } from './layer-failure.ts'
 import { type LayerFormat, type LayerReport, LayerTree, type Seed } from './layer-tree.ts'
-import { type TarEntry, TarReader } from './tar-reader.ts'
+import { type TarEntry, TarReader } from '../../shared/tar/reader.ts'
 
 export interface LayerLimits {
   entries: number

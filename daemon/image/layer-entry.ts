@@ -4,7 +4,7 @@
  * Names are bytes, one per character (latin1), and come out relative to the layer's root, without empty parts, `.` or `..`;
  * the root itself is ''. Symbolic links inside a name are not known here: `layer-tree.ts` resolves them.
  */
-import type { TarEntry } from './tar-reader.ts'
+import type { TarEntry } from '../../shared/tar/reader.ts'
 import { errnoCode } from '../host/files.ts'
 
 export type LayerAction =

@@ -2,7 +2,7 @@
 import { type ErrorCode, KagoError } from '../../shared/errors.ts'
 import { errnoCode, fileError } from '../host/files.ts'
 import { EntryRefused, showName } from './layer-entry.ts'
-import { TarError } from './tar-fields.ts'
+import { TarError } from '../../shared/tar/fields.ts'
 
 /** A limit that the layer passed, or a disk it would have filled. */
 export class LimitReached extends Error {

@@ -4,7 +4,7 @@ import { errnoCode } from '../host/files.ts'
 import { setXattr } from '../host/syscalls.ts'
 import { EntryRefused, isXattrKept, showName } from './layer-entry.ts'
 import { atPath } from './layer-paths.ts'
-import type { TarEntry } from './tar-reader.ts'
+import type { TarEntry } from '../../shared/tar/reader.ts'
 
 /** What every file system that knows attributes can hold. */
 const maxSafeXattrBytes = 1024

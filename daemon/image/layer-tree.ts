@@ -36,7 +36,7 @@ import { errnoCode } from '../host/files.ts'
 import { EntryRefused, isXattrKept, type LayerAction } from './layer-entry.ts'
 import { setXattrs, timeOf } from './layer-metadata.ts'
 import { atPath, baseName, parentOf, joinPath, removeAll } from './layer-paths.ts'
-import type { TarEntry } from './tar-reader.ts'
+import type { TarEntry } from '../../shared/tar/reader.ts'
 
 export type LayerFormat = 'overlay' | 'tree'
 

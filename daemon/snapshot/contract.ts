@@ -73,6 +73,8 @@ export interface Snapshotter {
   createWritable(directory: string, chainIds: readonly Digest[]): Promise<void>
   /** How to see a container's root file system at `rootfs` in its bundle. */
   mounts(directory: string, chainIds: readonly Digest[], options?: { readonly?: boolean }): Mount[]
+  /** How to look at a container's root file system beside its own mount, or without one. Nothing can be written there. */
+  view(directory: string, chainIds: readonly Digest[]): Mount[]
   /**
    * The directories that make up a container's root, the uppermost first, for `readFileInLayers` and `lookupInLayers`.
    * Without `directory`: the image's alone.

@@ -49,6 +49,9 @@ export function copySnapshotter(root: string): Snapshotter {
       const flags = options.readonly ? ['rbind', 'ro'] : ['rbind', 'rw']
       return [{ type: 'bind', source: join(directory, 'upper'), target: 'rootfs', options: flags }]
     },
+    view: (directory) => [
+      { type: 'bind', source: join(directory, 'upper'), target: 'rootfs', options: ['rbind', 'ro'] },
+    ],
     directories(directory, chainIds) {
       if (directory !== undefined) return [join(directory, 'upper')]
       const top = chainIds.at(-1)

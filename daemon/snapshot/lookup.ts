@@ -48,7 +48,7 @@ export function lookupName(directories: readonly string[], path: string): Found 
 }
 
 /** One name in the layers that share its parent; `below` are the layers whose directories are merged there. */
-function lookupStep(
+export function lookupStep(
   directories: readonly string[],
   candidates: readonly number[],
   path: string,

@@ -63,6 +63,14 @@ export function overlaySnapshotter(root: string): Snapshotter {
         throw new KagoError('not_supported', `${chainIds.length} layers are more than one mount can take`)
       return [{ type: 'overlay', source: 'overlay', target: 'rootfs', options: data, from: root }]
     },
+    view(directory, chainIds): Mount[] {
+      const upper = join(shorter(relative(root, directory), directory), 'upper')
+      const below = chainIds.length === 0 ? ['.empty'] : topFirst(chainIds)
+      const data = [`lowerdir=${[escapeOption(upper), ...below].join(':')}`, ...fixedOptions]
+      if (Buffer.byteLength(data.join(',')) > maxOptionBytes)
+        throw new KagoError('not_supported', `${chainIds.length} layers are more than one mount can take`)
+      return [{ type: 'overlay', source: 'overlay', target: 'rootfs', options: ['ro', ...data], from: root }]
+    },
     directories(directory, chainIds) {
       const below = topFirst(chainIds).map((name) => join(root, name))
       return directory === undefined ? below : [join(directory, 'upper'), ...below]

@@ -40,6 +40,11 @@ export const endpoints = {
   'container.attach': 'POST /v1/containers/:id/attach',
   'container.exec': 'POST /v1/containers/:id/exec',
   'container.exec-detached': 'POST /v1/containers/:id/exec-detached',
+  'container.file-stat': 'GET /v1/containers/:id/files/stat',
+  'container.read-files': 'GET /v1/containers/:id/files',
+  'container.write-files': 'PUT /v1/containers/:id/files',
+  'container.changes': 'GET /v1/containers/:id/changes',
+  'container.export': 'GET /v1/containers/:id/export',
 
   'operation.list': 'GET /v1/operations',
   'operation.inspect': 'GET /v1/operations/:id',

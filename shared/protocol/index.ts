@@ -2,6 +2,7 @@
 import { containerRoutes } from './containers.ts'
 import type { RouteId } from './endpoints.ts'
 import { eventRoutes } from './events.ts'
+import { fileRoutes } from './files.ts'
 import { imageRoutes } from './images.ts'
 import { operationRoutes } from './operations.ts'
 import type { Route } from './route.ts'
@@ -12,6 +13,7 @@ export const routes = {
   ...eventRoutes,
   ...imageRoutes,
   ...containerRoutes,
+  ...fileRoutes,
   ...operationRoutes,
 } as const satisfies Record<RouteId, Route>
 

@@ -1,6 +1,8 @@
 /** The container routes: each calls the verb of its name. */
 import { attachContainer } from '../../container/attach.ts'
+import { listChanges } from '../../container/changes.ts'
 import type { ContainerContext } from '../../container/context.ts'
+import { exportContainer, readFiles, statFile, writeFiles } from '../../container/copy.ts'
 import { createContainer } from '../../container/create.ts'
 import { execAttached, execDetached } from '../../container/exec.ts'
 import { inspectContainer } from '../../container/inspect.ts'
@@ -62,6 +64,12 @@ export function containerHandlers(context: ContainerContext): ContainerHandlers 
         output: body.output ?? true,
         size: body.size,
       }),
+    'container.file-stat': ({ params, query, signal }) => statFile(context, params.id, query, signal),
+    'container.read-files': ({ params, query }) => readFiles(context, params.id, query),
+    'container.write-files': ({ params, query, body, signal }) =>
+      writeFiles(context, params.id, query, body, signal),
+    'container.changes': ({ params, signal }) => listChanges(context, params.id, signal),
+    'container.export': ({ params }) => exportContainer(context, params.id),
     'container.exec': ({ params, body }) => execAttached(context, params.id, body),
     'container.exec-detached': ({ params, body }) => execDetached(context, params.id, body),
   }

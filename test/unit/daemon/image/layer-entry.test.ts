@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decideEntry, EntryRefused, isXattrKept, showName } from '../../../../daemon/image/layer-entry.ts'
-import type { EntryType, TarEntry } from '../../../../daemon/image/tar-reader.ts'
+import type { EntryType, TarEntry } from '../../../../shared/tar/reader.ts'
 
 function entry(name: string, more: Partial<TarEntry> = {}): TarEntry {
   return {

@@ -8,8 +8,8 @@
  * Formats: v7, ustar, GNU (long names, base-256 numbers) and PAX (POSIX.1-2001, IEEE 1003.1 `pax`).
  * PAX global headers are ignored, as other engines do: they could override the name or size of everything after them.
  */
-import { type Pax, parsePax } from './tar-pax.ts'
-import { isChecksumRight, readNumber, readText, TarError } from './tar-fields.ts'
+import { type Pax, parsePax } from './pax.ts'
+import { isChecksumRight, readNumber, readText, TarError } from './fields.ts'
 
 export type EntryType =
   | 'file'

@@ -1,5 +1,5 @@
 /** A PAX extended header: records `"%d %s=%s\n"` of which kago takes names, numbers, times and extended attributes. */
-import { TarError } from './tar-fields.ts'
+import { TarError } from './fields.ts'
 
 export interface Pax {
   path?: string

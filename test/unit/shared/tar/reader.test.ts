@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { pack } from 'tar-stream'
 import { describe, expect, it } from 'vitest'
-import { type TarEntry, TarReader } from '../../../../daemon/image/tar-reader.ts'
+import { type TarEntry, TarReader } from '../../../../shared/tar/reader.ts'
 import {
   base256,
   directory,
