@@ -97,7 +97,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     paths,
     containers,
     image,
-    runtimes: createRuntimes({ runRoot: paths.runtimeState, runtimes: config.runtimes }),
+    runtimes: createRuntimes({ runRoot: paths.runtimeState, runtimes: config.runtimes }, spawner.runQuietly),
     startShim: spawner.start,
     host: readHostFacts(capabilityNames),
     events,

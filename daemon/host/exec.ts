@@ -81,6 +81,9 @@ export async function runTool(
   throw toolFailed(file, args, result.exitCode ?? null, result.signal ?? null, stderr)
 }
 
+/** Runs a tool to its end. What it printed may come as one, as stderr: for tools that say nothing unless they fail. */
+export type QuietTool = (file: string, args: readonly string[]) => Promise<ToolResult>
+
 /** The same with plain `spawn`: fewer turns of the event loop, for what every start waits for. */
 export async function runQuickTool(
   file: string,
@@ -142,7 +145,8 @@ export async function runQuickTool(
   })
 }
 
-function toolFailed(
+/** @param killedBy a signal's name */
+export function toolFailed(
   file: string,
   args: readonly string[],
   status: number | null,
@@ -156,11 +160,11 @@ function toolFailed(
   })
 }
 
-function toolTimedOut(file: string, timeoutMs: number): KagoError {
+export function toolTimedOut(file: string, timeoutMs: number): KagoError {
   return new KagoError('timed_out', `${basename(file)} did not finish in ${timeoutMs / 1000} s`)
 }
 
-function toolNotStarted(file: string, cwd: string | undefined, cause: unknown): KagoError {
+export function toolNotStarted(file: string, cwd: string | undefined, cause: unknown): KagoError {
   const name = basename(file)
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
   if (code === 'ENOENT') {

@@ -3,7 +3,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { isKagoError, KagoError } from '../../shared/errors.ts'
 import type { LinuxResources } from '../../shared/oci/runtime-spec.ts'
-import { runQuickTool, type ToolResult } from '../host/exec.ts'
+import { type QuietTool, runQuickTool, type ToolResult } from '../host/exec.ts'
 import { identifyProcess, isAlive, signalProcess } from '../host/process.ts'
 import { runtimeLogPath } from './bundle.ts'
 import type { Runtime, RuntimeFeature, RuntimeState } from './contract.ts'
@@ -47,13 +47,14 @@ const killSignal = 9
 const pollMs = 5
 const killTimeoutMs = 10_000
 
-export function createOciRuntime(config: OciRuntimeConfig): Runtime {
+/** @param runQuietly runs what says nothing unless it fails, with no fork of the daemon */
+export function createOciRuntime(config: OciRuntimeConfig, runQuietly: QuietTool = runQuickTool): Runtime {
   const startsInOne = basename(config.path) === 'runc'
   const base = [...(config.args ?? []), '--root', config.root]
 
-  const call = async (args: readonly string[]): Promise<ToolResult> => {
+  const call = async (args: readonly string[], run: QuietTool = runQuickTool): Promise<ToolResult> => {
     try {
-      return await runQuickTool(config.path, [...base, ...args])
+      return await run(config.path, [...base, ...args])
     } catch (error) {
       throw translate(config.name, error)
     }
@@ -150,7 +151,7 @@ export function createOciRuntime(config: OciRuntimeConfig): Runtime {
     delete: async (id, options = {}) => {
       if (options.force) await killIfAlive(id)
       try {
-        await call(['delete', id])
+        await call(['delete', id], runQuietly)
       } catch (error) {
         if (isKagoError(error, 'not_found')) return
         if (!isKagoError(error, 'wrong_state') || !(await endedFrozen(id))) throw error

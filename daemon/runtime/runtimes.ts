@@ -1,6 +1,7 @@
 /** The runtimes that this daemon's configuration names. */
 import { join } from 'node:path'
 import { KagoError } from '../../shared/errors.ts'
+import type { QuietTool } from '../host/exec.ts'
 import type { Runtime } from './contract.ts'
 import { createOciRuntime } from './oci.ts'
 import { createUnshareRuntime } from './unshare/unshare.ts'
@@ -20,13 +21,14 @@ export interface Runtimes {
 
 const known = { runc: { path: 'runc' }, crun: { path: 'crun' } }
 
-export function createRuntimes(config: RuntimesConfig): Runtimes {
+export function createRuntimes(config: RuntimesConfig, runQuietly?: QuietTool): Runtimes {
   const table = new Map<string, Runtime>()
   for (const [name, { path, args }] of Object.entries<{ path: string; args?: readonly string[] }>({
     ...known,
     ...config.runtimes,
   })) {
-    table.set(name, createOciRuntime({ name, path, root: join(config.runRoot, name), ...(args && { args }) }))
+    const oci = { name, path, root: join(config.runRoot, name), ...(args && { args }) }
+    table.set(name, createOciRuntime(oci, runQuietly))
   }
   table.set('unshare', createUnshareRuntime({ root: join(config.runRoot, 'unshare') }))
   const names = [...table.keys()]

@@ -11,14 +11,18 @@
  *                                                       of the program. With a token that is not empty, the connection
  *                                                       that joins by the same token becomes descriptor 4.
  *   join     TOKEN
- * A failure is told on the connection as an error frame, as the shim itself would. The token is a secret of the daemon's,
- * so that nobody's stream goes to another's container.
+ *   tool     "tool" COUNT NAME=VALUE... PROGRAM ARG...  What the program prints goes to the connection, then a zero byte
+ *                                                       and how it ended: `exit N`, `signal N`, or `errno N` if it could
+ *                                                       not be run. Should the peer go first, the program gets SIGTERM.
+ * A launch that fails is told on the connection as an error frame, as the shim itself would. The token is a secret of the
+ * daemon's, so that nobody's stream goes to another's container.
  */
 #include "shim.h"
 
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -28,6 +32,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { MAX_REQUESTS = 256, MAX_REQUEST_BYTES = 1024 * 1024, EVENTS_FD = 3, ATTACH_FD = 4, ABOVE_BOTH = 10 };
@@ -110,12 +115,64 @@ static const char *code_of_start(int error) {
   return error == ENOENT || error == EACCES ? "internal" : code_of_errno(error);
 }
 
-/* In the child. Descriptors 0 and 1 are /dev/null already, and what the shim says on 2 is for the daemon's log. */
-static _Noreturn void become_shim(int events, int attach, char **environment, char **program) {
+static void reset_signals(void) {
   sigset_t none;
   for (int number = 1; number <= 64; number++) signal(number, SIG_DFL);
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void tell_end(int fd, const char *how, int number) {
+  char text[32];
+  text[0] = '\0';
+  int length = snprintf(text + 1, sizeof text - 1, "%s %d", how, number);
+  while (send(fd, text, (size_t)length + 1, MSG_NOSIGNAL) < 0 && errno == EINTR) {}
+}
+
+static _Noreturn void become_tool(int connection, char **environment, char **program) {
+  int null = open("/dev/null", O_RDONLY | O_CLOEXEC), told = fcntl(connection, F_DUPFD_CLOEXEC, ABOVE_BOTH);
+  if (null >= 0 && told >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(told, STDOUT_FILENO) >= 0 &&
+      dup2(told, STDERR_FILENO) >= 0) {
+    syscall(SYS_close_range, 3U, ~0U, (unsigned)CLOSE_RANGE_CLOEXEC);
+    environ = environment;
+    execvp(program[0], program);
+  }
+  tell_end(connection, "errno", errno);
+  _exit(127);
+}
+
+/* In a child of the spawner: runs the tool as a child of its own, since somebody has to wait for it. */
+static _Noreturn void watch_tool(int connection, char **environment, char **program) {
+  int status;
+  reset_signals();
+  setsid();
+  pid_t pid = fork();
+  if (pid == 0) become_tool(connection, environment, program);
+  if (pid < 0) {
+    tell_end(connection, "errno", errno);
+    _exit(1);
+  }
+  /* a kernel without pidfds cannot tell when the peer goes; the tool then ends when it ends */
+  struct pollfd waiting[] = {
+      {.fd = (int)syscall(SYS_pidfd_open, pid, 0U), .events = POLLIN},
+      {.fd = connection, .events = POLLRDHUP},
+  };
+  while (waiting[0].fd >= 0) {
+    if (poll(waiting, 2, -1) < 0 && errno != EINTR) break;
+    if (waiting[0].revents != 0) break;
+    if (waiting[1].revents == 0) continue;
+    kill(pid, SIGTERM);
+    break;
+  }
+  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
+  if (WIFSIGNALED(status)) tell_end(connection, "signal", WTERMSIG(status));
+  else tell_end(connection, "exit", WEXITSTATUS(status));
+  _exit(0);
+}
+
+/* In the child. Descriptors 0 and 1 are /dev/null already, and what the shim says on 2 is for the daemon's log. */
+static _Noreturn void become_shim(int events, int attach, char **environment, char **program) {
+  reset_signals();
   int null = open("/dev/null", O_RDWR | O_CLOEXEC);
   int first = fcntl(events, F_DUPFD_CLOEXEC, ABOVE_BOTH);
   int second = attach < 0 ? -1 : fcntl(attach, F_DUPFD_CLOEXEC, ABOVE_BOTH);
@@ -143,12 +200,14 @@ static struct request *find_join(const char *token) {
 static void try_launch(struct request *request) {
   size_t count = count_words(request);
   if (count == 1) return;
-  bool joined = request->text[0] != '\0';
+  bool is_tool = strcmp(request->text, "tool") == 0, joined = !is_tool && request->text[0] != '\0';
   struct request *join = joined ? find_join(request->text) : NULL;
   if (joined && join == NULL) return;
   char **words = words_after_token(request, count), *end;
   unsigned long variables = words == NULL ? 0 : strtoul(words[0], &end, 10);
-  if (words == NULL) {
+  if (words == NULL && is_tool) {
+    tell_end(request->fd, "errno", ENOMEM);
+  } else if (words == NULL) {
     tell_failure(request->fd, "exhausted", "a shim", ENOMEM);
   } else if (end != words[0] && *end == '\0' && variables < count && variables + 2 < count) {
     char **program = words + 1 + variables, *first = program[0];
@@ -157,9 +216,11 @@ static void try_launch(struct request *request) {
       /* the environment is followed by the program: moved one down, there is room for its end */
       memmove(words, words + 1, variables * sizeof *words);
       words[variables] = NULL;
+      if (is_tool) watch_tool(request->fd, words, program);
       become_shim(request->fd, join == NULL ? -1 : join->fd, words, program);
     }
-    if (pid < 0) tell_failure(request->fd, code_of_start(errno), first, errno);
+    if (pid < 0 && is_tool) tell_end(request->fd, "errno", errno);
+    else if (pid < 0) tell_failure(request->fd, code_of_start(errno), first, errno);
   }
   free(words);
   if (join != NULL) drop_request(join);

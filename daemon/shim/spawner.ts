@@ -6,10 +6,20 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { Socket } from 'node:net'
+import { constants } from 'node:os'
 import { basename, dirname } from 'node:path'
 import { createInterface } from 'node:readline'
 import { isKagoError, KagoError } from '../../shared/errors.ts'
 import type { Log } from '../telemetry/log.ts'
+import {
+  type QuietTool,
+  runQuickTool,
+  toolEnvironment,
+  toolFailed,
+  toolNotStarted,
+  type ToolResult,
+  toolTimedOut,
+} from '../host/exec.ts'
 import { connectSocket } from './connect.ts'
 import type { ShimCommand, StartedShim } from './launch.ts'
 import { startShimDirectly } from './start-directly.ts'
@@ -17,11 +27,15 @@ import { startShimDirectly } from './start-directly.ts'
 export interface Spawner {
   /** Starts a shim; by the daemon itself while the spawner is not there. */
   start(command: ShimCommand): Promise<StartedShim>
+  /** Runs a tool of which only the end matters, and what it says when it fails: stdout and stderr come as one. */
+  runQuietly: QuietTool
   /** Ends the spawner. Shims go on. */
   close(): Promise<void>
 }
 
 const restartMs = 1000
+const toolTimeoutMs = 30_000
+const maxPrintedBytes = 64 * 1024
 
 /**
  * Starts a spawner that listens on `socketPath`, and another one should it die. One that cannot be started is no error:
@@ -59,6 +73,11 @@ export async function startSpawner(program: string, socketPath: string, log: Log
         if (!isKagoError(error, 'unavailable')) throw error
         return await startShimDirectly(command)
       }
+    },
+    async runQuietly(file, args) {
+      const connection = child && (await connectSocket(socketPath).catch(() => undefined))
+      if (connection === undefined) return await runQuickTool(file, args)
+      return await runOver(connection, file, args)
     },
     async close() {
       isClosing = true
@@ -108,8 +127,7 @@ async function end(child: ChildProcess): Promise<void> {
 async function request(socketPath: string, command: ShimCommand): Promise<StartedShim> {
   const { words, environment } = command
   const token = command.attach ? randomBytes(16).toString('hex') : ''
-  const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`)
-  const launch = message([token, String(variables.length), ...variables, ...words])
+  const launch = message([token, ...environmentWords(environment), ...words])
   const [events, attach] = await connectBoth(socketPath, command.attach)
   attach?.write(message([token]))
   events.write(launch)
@@ -126,6 +144,39 @@ async function connectBoth(socketPath: string, withAttach: boolean): Promise<[So
     : attach.status === 'rejected'
       ? attach.reason
       : undefined
+}
+
+function environmentWords(environment: Readonly<Record<string, string>>): string[] {
+  const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`)
+  return [String(variables.length), ...variables]
+}
+
+async function runOver(connection: Socket, file: string, args: readonly string[]): Promise<ToolResult> {
+  const failed = (error: unknown) => toolNotStarted(file, undefined, error)
+  let printed = Buffer.alloc(0)
+  const timer = setTimeout(() => connection.destroy(toolTimedOut(file, toolTimeoutMs)), toolTimeoutMs)
+  try {
+    connection.write(message(['tool', ...environmentWords(toolEnvironment), file, ...args]))
+    for await (const chunk of connection) printed = Buffer.concat([printed, chunk]).subarray(-maxPrintedBytes)
+  } catch (error) {
+    throw isKagoError(error) ? error : failed(error)
+  } finally {
+    clearTimeout(timer)
+  }
+  const mark = printed.indexOf(0)
+  const stderr = printed.subarray(0, mark < 0 ? undefined : mark).toString()
+  const [, how, number] =
+    /^\0(exit|signal|errno) (\d+)/.exec(mark < 0 ? '' : printed.subarray(mark).toString()) ?? []
+  if (how === 'exit' && number === '0') return { stdout: '', stderr, status: 0 }
+  if (how === 'exit') throw toolFailed(file, args, Number(number), null, stderr)
+  if (how === 'signal') throw toolFailed(file, args, null, nameOf(constants.signals, Number(number)), stderr)
+  if (how === 'errno')
+    throw failed(Object.assign(new Error(), { code: nameOf(constants.errno, Number(number)) }))
+  throw failed(new Error('the spawner has gone'))
+}
+
+function nameOf(names: Readonly<Record<string, number>>, number: number): string {
+  return Object.keys(names).find((name) => names[name] === number) ?? String(number)
 }
 
 /** Words as the spawner reads them: a length, and each word ended by a zero byte. */

@@ -15,7 +15,16 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { connectShim, readExitFile } from '../../../daemon/shim/client.ts'
 import { type LaunchOptions, launchShim } from '../../../daemon/shim/launch.ts'
 import { type Spawner, startSpawner } from '../../../daemon/shim/spawner.ts'
-import { type Bundle, buildShim, builds, eventually, makeBundle, receive, removeBundle } from './harness.ts'
+import {
+  type Bundle,
+  buildShim,
+  builds,
+  eventually,
+  makeBundle,
+  processEnd,
+  receive,
+  removeBundle,
+} from './harness.ts'
 
 const said: string[] = []
 const say = (about: unknown, text: unknown) => void said.push(`${String(text)} ${JSON.stringify(about)}`)
@@ -124,6 +133,55 @@ describe.each(builds)('a spawner %s', (_, name, target) => {
     await eventually(() => said.some((line) => line.includes('a shim says') && line.includes('/nowhere/pid')))
   })
 
+  it('runs a tool and tells of its end', async () => {
+    expect(await spawner.runQuietly('sh', ['-c', 'echo fine; exit 0'])).toEqual({
+      stdout: '',
+      stderr: 'fine\n',
+      status: 0,
+    })
+    await expect(spawner.runQuietly('sh', ['-c', 'echo oh no >&2; exit 3'])).rejects.toMatchObject({
+      code: 'internal',
+      message: 'sh failed (exit status 3): oh no',
+      details: { status: 3, signal: null, stderr: 'oh no\n' },
+    })
+    await expect(spawner.runQuietly('sh', ['-c', 'kill -9 $$'])).rejects.toMatchObject({
+      details: { status: null, signal: 'SIGKILL' },
+    })
+    await expect(spawner.runQuietly('/nowhere/runc', ['delete'])).rejects.toMatchObject({
+      code: 'not_supported',
+      message: '/nowhere/runc is not installed',
+    })
+    await eventually(() => childrenOf(spawnerPid(bundle.path)).length === 0)
+  })
+
+  it('gives a tool the environment of tools, and no descriptor of its own', async () => {
+    const { stderr } = await spawner.runQuietly('sh', ['-c', 'env; readlink /proc/self/fd/*; :'])
+    expect(stderr).toContain('LC_ALL=C\n')
+    expect(stderr).not.toContain('HOME=')
+    expect(stderr.match(/^socket:/gm)).toHaveLength(2)
+    expect(stderr).toContain('/dev/null\n')
+  })
+
+  it('keeps the last of what a tool prints', async () => {
+    const { stderr } = await spawner.runQuietly('sh', ['-c', 'yes | head -c 1000000; echo end'])
+    expect(stderr.length).toBeLessThanOrEqual(64 * 1024)
+    expect(stderr.endsWith('end\n')).toBe(true)
+  })
+
+  it('ends a tool whose daemon has gone', async () => {
+    const pid = spawnerPid(bundle.path)
+    const words = ['tool', '0', '/bin/sh', '-c', `echo $$ >${bundle.file('tool')}; exec sleep 300`]
+    const text = Buffer.from(words.map((word) => `${word}\0`).join(''))
+    const length = Buffer.alloc(4)
+    length.writeUInt32BE(text.length)
+    const gone = await connected(socket())
+    gone.write(Buffer.concat([length, text]))
+    await eventually(() => existsSync(bundle.file('tool')) && bundle.read('tool').includes('\n'))
+    gone.destroy()
+    await processEnd(Number(bundle.read('tool')))
+    await eventually(() => childrenOf(pid).length === 0)
+  })
+
   it('is for its daemon alone', () => {
     expect(statSync(socket()).mode & 0o777).toBe(0o600)
   })
@@ -175,6 +233,7 @@ describe.each(builds)('a spawner %s', (_, name, target) => {
   it('that was killed is replaced; meanwhile the daemon starts shims itself', async () => {
     const pid = spawnerPid(bundle.path)
     process.kill(pid, 'SIGKILL')
+    await processEnd(pid)
     const { events } = await launch(bundle.options(['true']))
     expect((await events.exited).status).toBe(0)
     await eventually(() => spawnerPid(bundle.path) !== 0 && spawnerPid(bundle.path) !== pid)
@@ -193,6 +252,7 @@ describe('a daemon without a spawner', () => {
       expect(said[0]).toContain('there is no spawner of shims')
       const { events } = await launchShim(bundle.options(['true']), spawner.start)
       expect((await events.exited).status).toBe(0)
+      expect(await spawner.runQuietly('true', [])).toMatchObject({ status: 0 })
       await spawner.close()
     } finally {
       removeBundle(bundle)
