@@ -57,6 +57,12 @@ describe.each(['runc', 'unshare'])('with %s', (runtime) => {
   })
 })
 
+test('a link that leads to itself is an error that names it', async () => {
+  await expect(printed({ hosts: 'hosts' }, { runtime: 'runc' })).rejects.toThrow(
+    /etc.hosts.*too many levels of symbolic links/,
+  )
+})
+
 test('a link into a tmpfs that was asked for is followed into it', async () => {
   const links = { 'resolv.conf': '../run/systemd/resolve/stub-resolv.conf' }
   const text = await printed(links, { tmpfs: [{ target: '/run', options: '' }] })

@@ -131,6 +131,11 @@ export function encodeReply(query: Query, reply: Reply, maxBytes: number): Buffe
   return none
 }
 
+/** To a question whose answer is too long for UDP: nothing but that there is more to be had by TCP. */
+export function encodeCut(query: Query): Buffer {
+  return encodeWith(query, { rcode: rcodes.ok }, [], true)
+}
+
 function encodeWith(query: Query, reply: Reply, answers: readonly Answer[], isCut: boolean): Buffer {
   const flags =
     (reply.isAuthoritative === true ? AUTHORITATIVE_ANSWER : 0) |

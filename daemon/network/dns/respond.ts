@@ -4,7 +4,15 @@ import type { Log } from '../../telemetry/log.ts'
 import { type Address, isOnlyForHost } from './addresses.ts'
 import type { Transport, Upstream } from './ask.ts'
 import type { Forwarder } from './forward.ts'
-import { encodeReply, internetClass, type Query, rcodes, readQuery, type Reply } from './message.ts'
+import {
+  encodeCut,
+  encodeReply,
+  internetClass,
+  type Query,
+  rcodes,
+  readQuery,
+  type Reply,
+} from './message.ts'
 import type { Names, View } from './names.ts'
 import type { HostResolvers } from './resolvers.ts'
 import { answerFromZone, type ZoneAnswer } from './zone.ts'
@@ -94,7 +102,7 @@ async function passOn(
           asker: client.source.text,
         })
   if (reply === undefined) return encodeReply(query, { rcode: rcodes.serverFailure }, maxBytes)
-  return client.transport === 'tcp' || reply.length <= maxBytes ? reply : cut(query, reply)
+  return client.transport === 'tcp' || reply.length <= maxBytes ? reply : encodeCut(query)
 }
 
 function upstreamsOf({ resolvers, upstreamPort, isOwn }: Responder, view: View): Upstream[] {
@@ -107,13 +115,4 @@ function upstreamsOf({ resolvers, upstreamPort, isOwn }: Responder, view: View):
 
 function maxBytesOf({ transport }: Client, query: Query): number {
   return transport === 'tcp' ? 0xffff : query.udpBytes
-}
-
-/** Says nothing but that there is more to be had by TCP. */
-function cut(query: Query, reply: Buffer): Buffer {
-  const header = reply.subarray(0, 12)
-  header.writeUInt16BE(header.readUInt16BE(2) | 0x0200, 2)
-  header.writeUInt16BE(1, 4)
-  header.fill(0, 6, 12)
-  return Buffer.concat([header, query.question])
 }
