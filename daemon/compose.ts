@@ -11,6 +11,9 @@ import { allCleanedUp } from './container/clean-up.ts'
 import { createBackOffs } from './container/back-offs.ts'
 import { containerAttributes } from './container/event-attributes.ts'
 import type { ContainerContext } from './container/context.ts'
+import { createHealthMonitor } from './container/health-monitor.ts'
+import { helpUnhealthy } from './container/help-unhealthy.ts'
+import { probe } from './container/probe.ts'
 import { createLocks } from './container/locks.ts'
 import { releaseTasks } from './container/on-exit.ts'
 import { restoreContainers } from './container/restore.ts'
@@ -104,6 +107,10 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     tasks: new Map(),
     locks: createLocks(),
     backOffs: createBackOffs(),
+    health: createHealthMonitor(() => context, {
+      probe: (container, check) => probe(context, container, check),
+      act: (id, action) => helpUnhealthy(context, id, action),
+    }),
     cleanUps: new Map(),
   }
   for (const [name, undo] of [...imageUndos(image), ...containerUndos(context)]) undos.set(name, undo)
@@ -132,7 +139,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       log.info({}, 'ending; containers go on')
       clearInterval(pruning)
       await app.close()
-      await context.backOffs.close()
+      await Promise.all([context.backOffs.close(), context.health.close()])
       await idle(operations)
       await allCleanedUp(context)
       releaseTasks(context)

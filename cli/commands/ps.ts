@@ -17,9 +17,13 @@ export const command = declare({
   words: { min: 0, max: 0 },
   options: {
     all: flag('Show those that do not run too', { short: 'a' }),
-    filter: list('KEY=VALUE', 'Only those with: id, name, label, status, exited, ancestor, before, since', {
-      short: 'f',
-    }),
+    filter: list(
+      'KEY=VALUE',
+      'Only those with: id, name, label, status, health, exited, ancestor, before, since',
+      {
+        short: 'f',
+      },
+    ),
     format: text('FORMAT', "'table', 'table TEMPLATE', 'json', or a template: '{{.ID}} {{.Names}}'"),
     last: integer('N', 'Show the last N, running or not', { short: 'n' }),
     latest: flag('Show the last one, running or not', { short: 'l' }),

@@ -2,6 +2,13 @@
 import type { ContainerSummary } from '../../shared/protocol/containers.ts'
 import { formatAge } from '../../shared/units.ts'
 
+const healthWords = {
+  starting: ' (health: starting)',
+  healthy: ' (healthy)',
+  unhealthy: ' (unhealthy)',
+  none: '',
+} as const
+
 /** `Up 3 seconds`, `Exited (0) 2 hours ago`, `Created`. */
 export function describeStatus(task: ContainerSummary['task'], now: number): string {
   const since = (moment: string | null) => formatAge(moment === null ? 0 : now - Date.parse(moment))
@@ -11,7 +18,7 @@ export function describeStatus(task: ContainerSummary['task'], now: number): str
     case 'starting':
       return 'Starting'
     case 'running':
-      return `Up ${since(task.startedAt)}`
+      return `Up ${since(task.startedAt)}${healthWords[task.health ?? 'none']}`
     case 'paused':
       return `Up ${since(task.startedAt)} (Paused)`
     case 'stopping':

@@ -25,6 +25,18 @@ export function dockerContainer(container: ContainerDetails): Record<string, unk
       Error: task.error ?? '',
       StartedAt: task.startedAt ?? never,
       FinishedAt: task.finishedAt ?? never,
+      ...(container.health !== null && {
+        Health: {
+          Status: container.health.status,
+          FailingStreak: container.health.failingStreak,
+          Log: container.health.log.map(({ startedAt, finishedAt, exitStatus, output }) => ({
+            Start: startedAt,
+            End: finishedAt,
+            ExitCode: exitStatus ?? -1,
+            Output: output,
+          })),
+        },
+      }),
     },
     Image: container.image.id,
     LogPath: container.paths.log,
@@ -47,6 +59,16 @@ export function dockerContainer(container: ContainerDetails): Record<string, unk
       Env: process.env,
       Cmd: options.command ?? process.args,
       Entrypoint: options.entrypoint ?? null,
+      ...(options.health !== undefined && {
+        Healthcheck: {
+          Test: ['CMD', ...options.health.command],
+          Interval: options.health.intervalMs * 1e6,
+          Timeout: options.health.timeoutMs * 1e6,
+          StartPeriod: options.health.startPeriodMs * 1e6,
+          StartInterval: options.health.startIntervalMs * 1e6,
+          Retries: options.health.retries,
+        },
+      }),
       Image: container.image.reference,
       WorkingDir: process.workingDir,
       Labels: options.labels,

@@ -1,9 +1,11 @@
 /** The options of `run` and `create`: how a container is to be. */
+import { healthOptions } from './health.ts'
 import { limitOptions } from './limits.ts'
 import { flag, integer, list, text } from './spec.ts'
 
 export const containerOptions = {
   ...limitOptions,
+  ...healthOptions,
   'add-host': list('NAME:ADDRESS', "Add a line to the container's /etc/hosts; 'host-gateway' is the host"),
   'cap-add': list('CAPABILITY', 'Add a capability'),
   'cap-drop': list('CAPABILITY', 'Take a capability away'),

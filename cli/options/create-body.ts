@@ -5,6 +5,7 @@ import type { containerOptions } from './container.ts'
 import { readEnv, readLabels, readOptionFile, toMap } from './files.ts'
 import { bytesOf, defined, parseUlimit, resourcesFrom } from './limits.ts'
 import { parseDevice, parseMount, parseTmpfs, parseVolume } from './mounts.ts'
+import { healthFrom } from './health.ts'
 import { parseRestart } from './restart.ts'
 import { oneOf } from './one-of.ts'
 import type { ValuesOf } from './spec.ts'
@@ -59,6 +60,7 @@ export function createBodyFrom(
     stopSignal: values['stop-signal'],
     stopTimeoutSeconds: values['stop-timeout'],
     autoRemove: ifTrue(values.rm),
+    health: healthFrom(values),
     restart: values.restart === undefined ? undefined : parseRestart(values.restart),
     runtime: values.runtime,
   })

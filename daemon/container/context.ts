@@ -9,6 +9,7 @@ import type { HostFacts } from '../runtime/spec.ts'
 import type { StartShim } from '../shim/launch.ts'
 import type { ContainerTable } from '../state/containers.ts'
 import type { Locks } from './locks.ts'
+import type { HealthMonitor } from './health-monitor.ts'
 import type { BackOffs } from './back-offs.ts'
 import type { LiveTasks } from './task.ts'
 
@@ -27,6 +28,7 @@ export interface ContainerContext extends OperationContext {
   readonly locks: Locks
   /** Containers that their restart policy will start. */
   readonly backOffs: BackOffs
+  readonly health: HealthMonitor
   /** What goes on after a reply, by container. */
   readonly cleanUps: Map<string, Promise<void>>
 }

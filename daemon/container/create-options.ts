@@ -4,6 +4,7 @@ import type { ImageConfig } from '../../shared/oci/image-config.ts'
 import type { ContainerOptions, CreateBody } from '../../shared/protocol/containers.ts'
 import { defaultRunOptions } from '../runtime/run-options.ts'
 import { buildSpec, type HostFacts, type SpecImageConfig, type SpecInput } from '../runtime/spec.ts'
+import { resolveHealth } from './health-options.ts'
 import type { ContainerRecord } from './record.ts'
 
 const defaults: ContainerOptions = { ...defaultRunOptions, labels: {}, autoRemove: false }
@@ -20,15 +21,17 @@ export function resolveOptions(
   image: ImageConfig,
   host: HostFacts,
 ): ResolvedOptions {
-  const { image: _image, name: _name, platform: _platform, pull: _pull, ...given } = body
+  const { image: _image, name: _name, platform: _platform, pull: _pull, health: asked, ...given } = body
   const { config } = image
   checkRestart(given)
+  const health = resolveHealth(asked, config)
   const stopSignal = given.stopSignal ?? config.StopSignal
   const options: ContainerOptions = {
     ...defaults,
     ...given,
     labels: { ...config.Labels, ...given.labels },
     ...(stopSignal !== undefined && { stopSignal }),
+    ...(health !== undefined && { health }),
   }
   const imageConfig: SpecImageConfig = {
     Env: config.Env ?? [],

@@ -53,21 +53,21 @@ async function startExec(
     })
   }
   return await operate(context, { kind: 'container.exec', target: container.id }, (operation) =>
-    execSteps(context, operation, container, body, attach),
+    execSteps(context, operation, container, body, { attach }),
   )
 }
 
-async function execSteps(
+/** The steps of an exec; `execId` names its files, and is made up if it is not given. */
+export async function execSteps(
   context: ContainerContext,
   operation: Operation,
   container: Container,
   body: ExecBody,
-  attach: LaunchOptions['attach'],
+  { attach, execId = randomBytes(8).toString('hex') }: { attach: LaunchOptions['attach']; execId?: string },
 ): Promise<{ shim: LaunchedShim; pid: number }> {
   const { id, record } = container
   const runtime = context.runtimes.get(record.runtime)
   const bundle = context.paths.bundle(id)
-  const execId = randomBytes(8).toString('hex')
   const file = (suffix: string) => join(bundle, `exec-${execId}${suffix}`)
   const files = ['.json', '.pid', '.exit', '.sock', '.sh'].map(file)
   const forget = async () => {

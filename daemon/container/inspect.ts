@@ -2,6 +2,7 @@
 import type { ContainerDetails } from '../../shared/protocol/containers.ts'
 import type { ContainerContext } from './context.ts'
 import { findContainer } from './find.ts'
+import { readHealth } from './health-monitor.ts'
 import { describeTask } from './list.ts'
 
 export function inspectContainer(context: ContainerContext, text: string): ContainerDetails {
@@ -17,6 +18,7 @@ export function inspectContainer(context: ContainerContext, text: string): Conta
     options: record.options,
     runtime: record.runtime,
     snapshotter: record.snapshotter,
+    health: readHealth(container.health),
     paths: {
       directory: context.paths.container(id),
       bundle: context.paths.bundle(id),

@@ -14,10 +14,11 @@ export async function killContainer(
   context: ContainerContext,
   text: string,
   signal = 'KILL',
+  { isManual = true }: { isManual?: boolean } = {},
 ): Promise<Container> {
   const container = findContainer(context, text)
   const name = normalizeSignal(signal)
-  const isEnd = asksForEnd(container, name)
+  const isEnd = isManual && asksForEnd(container, name)
   if (container.state === 'restarting' && isEnd) return await killWaiting(context, container.id, name)
   const task = liveTask(context, container)
   await operate(context, { kind: 'container.kill', target: container.id }, async (operation) => {

@@ -4,6 +4,7 @@ import type { ContainerSummary, Evidence } from '../../shared/protocol/container
 import type { ContainerRow } from '../state/containers.ts'
 import type { ContainerContext } from './context.ts'
 import { findContainer } from './find.ts'
+import { readHealth } from './health-monitor.ts'
 import { isAlive } from './lifecycle.ts'
 import { type Container, readContainer } from './record.ts'
 
@@ -42,6 +43,7 @@ const filterTable: Readonly<Record<string, Filter>> = {
     const { labels } = container.record.options
     return at < 0 ? Object.hasOwn(labels, value) : labels[value.slice(0, at)] === value.slice(at + 1)
   },
+  health: (_context, container, value) => (readHealth(container.health)?.status ?? 'none') === value,
   status: (_context, container, value) => container.state === value,
   exited: (_context, container, value) =>
     container.state === 'exited' && container.exitStatus === Number(value),
@@ -102,6 +104,7 @@ export function describeTask(row: Omit<ContainerRow, 'record'>): ContainerSummar
     error: row.error,
     // Written by kago itself.
     evidence: row.evidence === null ? null : (JSON.parse(row.evidence) as Evidence),
+    health: readHealth(row.health)?.status ?? null,
     restartCount: row.restartCount,
     restartAt: time(row.restartAt),
   }

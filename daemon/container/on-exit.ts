@@ -46,6 +46,7 @@ export function watchTask(context: ContainerContext, id: string, shim: ShimConne
     context.log.error({ err: error, container: id }, 'its end could not be recorded')
   })
   context.tasks.set(id, { shim, ended })
+  context.health.begin(id)
   void leaveUnit(context, id)
 }
 
@@ -135,7 +136,8 @@ function isStopKept({ record, manuallyStopped }: Container): boolean {
   return manuallyStopped === 1 && record.options.restart?.policy === 'unless-stopped'
 }
 
-function letGo({ tasks }: ContainerContext, id: string): void {
+function letGo({ tasks, health }: ContainerContext, id: string): void {
+  health.end(id)
   tasks.get(id)?.shim.close()
   tasks.delete(id)
 }

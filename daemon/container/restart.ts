@@ -2,6 +2,7 @@
 import type { ContainerContext } from './context.ts'
 import { findContainer } from './find.ts'
 import type { Container } from './record.ts'
+import type { StartOptions } from './task-options.ts'
 import { startUnlocked } from './start.ts'
 import { type StopOptions, stopUnlocked } from './stop.ts'
 
@@ -10,6 +11,7 @@ export async function restartContainer(
   context: ContainerContext,
   text: string,
   options: StopOptions = {},
+  start: StartOptions = {},
 ): Promise<Container> {
   const { id } = findContainer(context, text)
   return await context.locks.hold(id, async () => {
@@ -17,12 +19,18 @@ export async function restartContainer(
     if (task !== undefined) task.isRestarting = true
     try {
       await stopUnlocked(context, id, options)
+      if (start.isAutomatic === true) countRestart(context, id)
     } catch (error) {
       if (task !== undefined) task.isRestarting = false
       throw error
     }
-    const { container } = await startUnlocked(context, id, {})
+    const { container } = await startUnlocked(context, id, start)
     context.events.publish({ type: 'container', action: 'restart', id })
     return container
   })
+}
+
+function countRestart({ containers }: ContainerContext, id: string): void {
+  const restartCount = (containers.find(id)?.restartCount ?? 0) + 1
+  containers.updateTask(id, { restartCount, manuallyStopped: 0 }, 'quick')
 }

@@ -8,6 +8,7 @@ import { writeContainerBundle } from './bundle.ts'
 import { cleanedUp } from './clean-up.ts'
 import type { ContainerContext } from './context.ts'
 import { evidenceOfFailure } from './evidence.ts'
+import { noHealthYet } from './health-state.ts'
 import { findContainer } from './find.ts'
 import { isAlive, nextState } from './lifecycle.ts'
 import { watchTask } from './on-exit.ts'
@@ -110,7 +111,8 @@ export async function startSteps(
     await operation.step('record that it runs', { by: 'kago.db' }, () => {
       // Before it is watched: its end may be known already, and is told after its beginning.
       context.events.record('quick', [{ type: 'container', action: 'start', id }], () => {
-        containers.updateTask(id, { ...noEnd, ...task }, 'quick')
+        const health = container.record.options.health && JSON.stringify(noHealthYet)
+        containers.updateTask(id, { ...noEnd, ...task, health: health ?? null }, 'quick')
       })
       watchTask(context, id, shim)
     })

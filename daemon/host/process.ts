@@ -1,5 +1,6 @@
 /** Processes of this machine, named so that a number used again by the kernel is not taken for the old process. */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import { constants } from 'node:os'
 
 /** `startTime` is field 22 of /proc/PID/stat: clock ticks since boot. The pair is unique until the next boot. */
 export interface ProcessIdentity {
@@ -42,6 +43,31 @@ export function signalProcess(identity: ProcessIdentity, signal: number): boolea
     return true
   } catch (error) {
     if (isGone(error)) return false
+    throw error
+  }
+}
+
+/**
+ * Kills a process and all that descend from it. Each is stopped before its children are looked for, so that none is
+ * missed; a child whose parent had ended before is not found.
+ */
+export function killTree(root: ProcessIdentity): void {
+  if (!signalProcess(root, constants.signals.SIGSTOP)) return
+  for (const pid of childrenOf(root.pid)) {
+    const child = identifyProcess(pid)
+    if (child !== undefined) killTree(child)
+  }
+  signalProcess(root, constants.signals.SIGKILL)
+}
+
+function childrenOf(pid: number): number[] {
+  try {
+    // Of each thread, since a child belongs to the thread that made it.
+    return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+      readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+    )
+  } catch (error) {
+    if (isGone(error)) return []
     throw error
   }
 }

@@ -1,6 +1,7 @@
 /** Containers: what one is made from, what is told of it, and the verbs. */
 import { type Static, Type } from 'typebox'
 import { closed, ContainerId, ContainerParams, Empty, PlatformText, StringMap, Timestamp } from './common.ts'
+import { Health, HealthCheck, HealthRequest, HealthStatus } from './health.ts'
 import { route } from './route.ts'
 
 /** When a container that has ended is started again; `maximumRetries` is of `on-failure` only, 0 is no limit. */
@@ -109,6 +110,7 @@ const runFields = {
   stopTimeoutSeconds: Type.Optional(Type.Integer({ minimum: -1 })),
   autoRemove: Type.Boolean(),
   restart: Type.Optional(RestartPolicy),
+  health: Type.Optional(HealthCheck),
   /** The name of a configured runtime. */
   runtime: Type.Optional(Type.String({ maxLength: 64 })),
 }
@@ -120,6 +122,7 @@ export type ContainerOptions = Static<typeof ContainerOptions>
 /** What a request for a new container may say. */
 export const CreateBody = closed({
   ...Type.Partial(Type.Object(runFields)).properties,
+  health: Type.Optional(HealthRequest),
   image: Type.String({ minLength: 1, maxLength: 4096 }),
   name: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
   platform: Type.Optional(PlatformText),
@@ -194,6 +197,8 @@ const Task = closed({
   /** Why the last start failed or the outcome is unknown. */
   error: Type.Union([Type.String(), Type.Null()]),
   evidence: Type.Union([Evidence, Type.Null()]),
+  /** Null where it has no health check. */
+  health: Type.Union([HealthStatus, Type.Null()]),
   /** How often its restart policy has started it since somebody did. */
   restartCount: Type.Integer(),
   /** When the policy starts it next; null where it does not wait for that. */
@@ -240,6 +245,7 @@ export const ContainerDetails = closed({
   options: ContainerOptions,
   runtime: Type.String(),
   snapshotter: Type.String(),
+  health: Type.Union([Health, Type.Null()]),
   paths: closed({ directory: Type.String(), bundle: Type.String(), log: Type.String() }),
 })
 export type ContainerDetails = Static<typeof ContainerDetails>

@@ -62,6 +62,7 @@ const task = {
   oomKilled: false,
   error: null,
   evidence: null,
+  health: null,
   restartCount: 0,
   restartAt: null,
 }
@@ -69,6 +70,8 @@ const now = Date.parse('2026-01-01T00:00:10Z')
 
 test('a state reads as Docker writes it', () => {
   expect(describeStatus(task, now)).toBe('Up 10 seconds')
+  expect(describeStatus({ ...task, health: 'healthy' }, now)).toBe('Up 10 seconds (healthy)')
+  expect(describeStatus({ ...task, health: 'starting' }, now)).toBe('Up 10 seconds (health: starting)')
   expect(describeStatus({ ...task, state: 'paused' }, now)).toBe('Up 10 seconds (Paused)')
   expect(describeStatus({ ...task, state: 'exited' }, now)).toBe('Exited (3) 5 seconds ago')
   expect(describeStatus({ ...task, state: 'restarting' }, now)).toBe('Restarting (3) 5 seconds ago')

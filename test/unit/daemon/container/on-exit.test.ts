@@ -43,6 +43,7 @@ beforeEach(() => {
     tasks: new Map(),
     cleanUps: new Map(),
     backOffs: createBackOffs(),
+    health: { begin: () => {}, end: () => {} },
     log: createLog('silent'),
     paths: { bundle: (id: string) => join(directory, id) },
     runtimes: { get: () => ({ delete: async () => {} }) },
