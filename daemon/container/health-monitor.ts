@@ -2,10 +2,12 @@
 import { availableParallelism } from 'node:os'
 import { toKagoError } from '../../shared/errors.ts'
 import type { Health, HealthAction, HealthCheck, HealthResult } from '../../shared/protocol/health.ts'
+import type { EventBus } from '../events/bus.ts'
+import type { ContainerTable } from '../state/containers.ts'
+import type { Log } from '../telemetry/log.ts'
 import { Slots } from '../image/slots.ts'
 import { afterCheck, nextCheckIn, noHealthYet } from './health-state.ts'
 import { type Container, readContainer } from './record.ts'
-import type { ContainerContext } from './context.ts'
 
 export interface HealthMonitor {
   /** For a container that runs; nothing happens if it has no check. */
@@ -22,11 +24,14 @@ export interface HealthWork {
   act(id: string, action: Exclude<HealthAction, 'none'>): Promise<void>
 }
 
+interface HealthContext {
+  readonly containers: ContainerTable
+  readonly events: EventBus
+  readonly log: Log
+}
+
 /** `context` may be made after it; it is asked for when something begins. */
-export function createHealthMonitor(
-  context: () => Pick<ContainerContext, 'containers' | 'events' | 'log'>,
-  work: HealthWork,
-): HealthMonitor {
+export function createHealthMonitor(context: () => HealthContext, work: HealthWork): HealthMonitor {
   const watched = new Map<string, AbortController>()
   const atWork = new Set<Promise<void>>()
   // A hundred containers that were started together are not all asked at once.
@@ -92,7 +97,7 @@ export function createHealthMonitor(
 }
 
 function read(
-  { containers }: Pick<ContainerContext, 'containers'>,
+  { containers }: Pick<HealthContext, 'containers'>,
   id: string,
 ): { container: Container; check: HealthCheck; health: Health } | undefined {
   const row = containers.find(id)
@@ -104,7 +109,7 @@ function read(
 
 /** A change of status is an event; both are there or neither. */
 function record(
-  { containers, events }: Pick<ContainerContext, 'containers' | 'events'>,
+  { containers, events }: Pick<HealthContext, 'containers' | 'events'>,
   id: string,
   before: Health,
   after: Health,
