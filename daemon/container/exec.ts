@@ -1,6 +1,6 @@
 /** Runs another process in a running container, under a shim of its own: it outlives the daemon like the first one. */
 import { randomBytes } from 'node:crypto'
-import { rm } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { KagoError, toKagoError } from '../../shared/errors.ts'
 import type { ExecBody } from '../../shared/protocol/containers.ts'
@@ -70,8 +70,8 @@ export async function execSteps(
   const bundle = context.paths.bundle(id)
   const file = (suffix: string) => join(bundle, `exec-${execId}${suffix}`)
   const files = ['.json', '.pid', '.exit', '.sock', '.sh'].map(file)
-  const forget = async () => {
-    await Promise.all(files.map((path) => rm(path, { force: true })))
+  const forget = () => {
+    for (const path of files) rmSync(path, { force: true })
   }
 
   const processFile = await operation.step('write the process', { by: file('.json') }, async () => {
