@@ -14,6 +14,7 @@ function entry<O extends Options>(summary: string, load: () => Promise<{ command
 
 export const verbs = {
   attach: entry('Join the streams of a running container', () => import('./attach.ts')),
+  commit: entry('Make an image of a container', () => import('./commit.ts')),
   completion: entry('Print a shell’s completion of kago', () => import('./completion.ts')),
   cp: entry('Copy files between a container and this machine', () => import('./cp.ts')),
   create: entry('Create a container without starting it', () => import('./create.ts')),
@@ -25,6 +26,7 @@ export const verbs = {
   help: entry('Show what kago can do', () => import('./help.ts')),
   history: entry('Show how an image was built', () => import('./history.ts')),
   images: entry('List images', () => import('./images.ts')),
+  import: entry('Make an image of an archive of files', () => import('./import.ts')),
   info: entry('Show what the daemon and its machine offer', () => import('./info.ts')),
   inspect: entry('Show everything that is known of containers or images', () => import('./inspect.ts')),
   kill: entry('Send a signal to containers', () => import('./kill.ts')),
@@ -66,6 +68,7 @@ export const nouns: Readonly<Record<string, Noun>> = {
     summary: 'Manage containers',
     verbs: {
       attach: 'attach',
+      commit: 'commit',
       cp: 'cp',
       create: 'create',
       diff: 'diff',
@@ -96,6 +99,7 @@ export const nouns: Readonly<Record<string, Noun>> = {
     summary: 'Manage images',
     verbs: {
       history: 'history',
+      import: 'import',
       inspect: 'inspect',
       list: 'images',
       load: 'load',

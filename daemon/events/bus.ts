@@ -31,7 +31,11 @@ export type KagoEvent = More &
           | 'health_status'
         id: string
       }
-    | { type: 'image'; action: 'pull' | 'load' | 'tag' | 'untag' | 'remove'; name: string }
+    | {
+        type: 'image'
+        action: 'pull' | 'load' | 'import' | 'commit' | 'tag' | 'untag' | 'remove'
+        name: string
+      }
     | { type: 'network'; action: 'create' | 'connect' | 'disconnect' | 'remove'; id: string }
     | { type: 'volume'; action: 'create' | 'mount' | 'unmount' | 'remove'; id: string }
     | { type: 'daemon'; action: 'start'; id: string }

@@ -21,7 +21,7 @@ export interface ArchiveFile {
   path?: string | undefined
 }
 
-const scratchPrefix = 'load-'
+export const scratchPrefix = 'load-'
 /** What stays free on the disk whatever an archive brings. */
 const reserveBytes = 64 << 20
 /** Files that every archive may have and nothing needs. */

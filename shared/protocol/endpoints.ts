@@ -17,6 +17,7 @@ export const endpoints = {
   'image.tag': 'POST /v1/images/tag',
   'image.remove': 'DELETE /v1/images',
   'image.load': 'POST /v1/images/load',
+  'image.import': 'POST /v1/images/import',
   'image.save': 'GET /v1/images/save',
 
   'container.create': 'POST /v1/containers',
@@ -44,6 +45,7 @@ export const endpoints = {
   'container.read-files': 'GET /v1/containers/:id/files',
   'container.write-files': 'PUT /v1/containers/:id/files',
   'container.changes': 'GET /v1/containers/:id/changes',
+  'container.commit': 'POST /v1/containers/:id/commit',
   'container.export': 'GET /v1/containers/:id/export',
 
   'operation.list': 'GET /v1/operations',

@@ -68,6 +68,22 @@ export const fileRoutes = {
     reply: 'json',
     result: Type.Array(FileChange),
   }),
+  'container.commit': route({
+    id: 'container.commit',
+    summary: 'Make an image of a container: its image’s layers, and one more of what it changed',
+    params: ContainerParams,
+    body: closed({
+      name: Type.Optional(Type.String({ minLength: 1, maxLength: 4096 })),
+      author: Type.Optional(Type.String({ maxLength: 4096 })),
+      message: Type.Optional(Type.String({ maxLength: 65536 })),
+      /** Instructions of a Dockerfile: `CMD`, `ENV`, … */
+      changes: Type.Optional(Type.Array(Type.String({ maxLength: 65536 }), { maxItems: 1000 })),
+      /** Whether its processes stand still meanwhile; they do unless told. */
+      pause: flag,
+    }),
+    reply: 'lines',
+    result: closed({ id: Type.String(), name: Type.Optional(Type.String()) }),
+  }),
   'container.export': route({
     id: 'container.export',
     summary: 'A container’s root file system as a tar archive, without what is mounted in it',

@@ -126,6 +126,20 @@ export const imageRoutes = {
     reply: 'lines',
     result: Type.Array(closed({ id: Type.String(), names: Type.Array(Type.String()) })),
   }),
+  'image.import': route({
+    id: 'image.import',
+    summary: 'Make an image of one layer from an archive of a file system, plain or compressed',
+    query: closed({
+      name: Type.Optional(ImageName),
+      /** Instructions of a Dockerfile: `CMD`, `ENV`, … */
+      change: Type.Optional(Type.Array(Type.String({ maxLength: 65536 }), { maxItems: 1000 })),
+      message: Type.Optional(Type.String({ maxLength: 65536 })),
+      platform: Type.Optional(PlatformText),
+    }),
+    body: 'application/x-tar',
+    reply: 'lines',
+    result: closed({ id: Type.String(), name: Type.Optional(Type.String()) }),
+  }),
   'image.save': route({
     id: 'image.save',
     summary: 'Write images as an archive that is an OCI layout and a Docker archive at once',

@@ -1,6 +1,7 @@
 /** The container routes: each calls the verb of its name. */
 import { attachContainer } from '../../container/attach.ts'
 import { listChanges } from '../../container/changes.ts'
+import { commitContainer } from '../../container/commit.ts'
 import type { ContainerContext } from '../../container/context.ts'
 import { exportContainer, readFiles, statFile, writeFiles } from '../../container/copy.ts'
 import { createContainer } from '../../container/create.ts'
@@ -69,6 +70,8 @@ export function containerHandlers(context: ContainerContext): ContainerHandlers 
     'container.write-files': ({ params, query, body, signal }) =>
       writeFiles(context, params.id, query, body, signal),
     'container.changes': ({ params, signal }) => listChanges(context, params.id, signal),
+    'container.commit': ({ params, body, signal }, report) =>
+      commitContainer(context, params.id, body, { report, signal }),
     'container.export': ({ params }) => exportContainer(context, params.id),
     'container.exec': ({ params, body }) => execAttached(context, params.id, body),
     'container.exec-detached': ({ params, body }) => execDetached(context, params.id, body),

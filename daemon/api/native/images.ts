@@ -1,6 +1,7 @@
 /** The image routes: each calls the verb of its name. */
 import type { ImageContext } from '../../image/context.ts'
 import { imageHistory } from '../../image/history.ts'
+import { importImage } from '../../image/import.ts'
 import { inspectImage } from '../../image/inspect.ts'
 import { listImages } from '../../image/list.ts'
 import { loadImages } from '../../image/load.ts'
@@ -23,6 +24,8 @@ export function imageHandlers(context: ImageContext): ImageHandlers {
     'image.tag': ({ body }) => tagImage(context, body.source, body.target),
     'image.remove': ({ query }) => removeImage(context, query.name, { force: query.force ?? false }),
     'image.load': ({ body, signal }, report) => loadImages(context, body, { report, signal }),
+    'image.import': ({ query, body, signal }, report) =>
+      importImage(context, body, query, { report, signal }),
     'image.save': ({ query }) => saveImages(context, query.name),
   }
 }
