@@ -1,4 +1,4 @@
-/** Deletes what a container has on disk. Whoever calls it has removed the record. */
+/** Deletes what a container has on disk. Whoever deletes all of it has removed the record. */
 import { rm } from 'node:fs/promises'
 import { removeSmallTree, removeTree } from '../host/files.ts'
 import type { ContainerContext } from './context.ts'
@@ -15,7 +15,9 @@ export async function deleteFiles({ paths }: Pick<ContainerContext, 'paths'>, id
   }
 }
 
+/** The shims of execs that end with the container still write their exits there: then it is tried again. */
 export async function deleteBundle({ paths }: Pick<ContainerContext, 'paths'>, id: string): Promise<void> {
   const bundle = paths.bundle(id)
-  if (!removeSmallTree(bundle)) await rm(bundle, { recursive: true, force: true })
+  if (!removeSmallTree(bundle))
+    await rm(bundle, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 })
 }

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { KagoError, toKagoError } from '../../shared/errors.ts'
+import { isKagoError, KagoError, toKagoError } from '../../shared/errors.ts'
 import type { ExecBody } from '../../shared/protocol/containers.ts'
 import { toolEnvironment } from '../host/exec.ts'
 import { type Operation, operate } from '../operation/operation.ts'
@@ -14,10 +14,13 @@ import { lookUpUser } from './bundle.ts'
 import type { ContainerContext } from './context.ts'
 import { execProcess } from './exec-process.ts'
 import { findContainer } from './find.ts'
-import { liveTask } from './kill.ts'
+import { endsWithin, liveTask, notRunning } from './kill.ts'
 import type { Container } from './record.ts'
 import { spliceFrames } from './splice.ts'
+import type { LiveTask } from './task.ts'
 import { consoleOf, terminalOptions } from './task-options.ts'
+
+const endPatienceSeconds = 0.5
 
 export async function execAttached(
   context: ContainerContext,
@@ -46,15 +49,40 @@ async function startExec(
   attach: LaunchOptions['attach'],
 ): Promise<{ shim: LaunchedShim; pid: number }> {
   const container = findContainer(context, text)
-  liveTask(context, container)
-  if (container.state === 'paused') {
-    throw new KagoError('wrong_state', `container ${container.name} is paused`, {
-      hint: `let it go on first: kago unpause ${container.name}`,
-    })
-  }
+  const task = refuseIdle(context, container)
   return await operate(context, { kind: 'container.exec', target: container.id }, (operation) =>
-    execSteps(context, operation, container, body, { attach }),
+    execSteps(context, operation, container, body, { attach }).catch(async (error: unknown) => {
+      throw await meanwhile(context, container, task, error)
+    }),
   )
+}
+
+function refuseIdle(context: ContainerContext, container: Container): LiveTask {
+  const task = liveTask(context, container)
+  if (container.state !== 'paused') return task
+  throw new KagoError('wrong_state', `container ${container.name} is paused`, {
+    hint: `let it go on first: kago unpause ${container.name}`,
+  })
+}
+
+/** No lock is held: what has ended or been frozen since fails in many ways, and one sentence says all of them. */
+async function meanwhile(
+  context: ContainerContext,
+  { id }: Container,
+  task: LiveTask,
+  error: unknown,
+): Promise<unknown> {
+  if (!isKagoError(toKagoError(error), 'internal', 'corrupt')) return error
+  try {
+    // The kernel ends the others of a container before its first process, whose end is what is recorded.
+    const hasEnded = await endsWithin(task, endPatienceSeconds)
+    const now = findContainer(context, id)
+    if (hasEnded) return notRunning(now)
+    refuseIdle(context, now)
+  } catch (since) {
+    return since
+  }
+  return error
 }
 
 /** The steps of an exec; `execId` names its files, and is made up if it is not given. */

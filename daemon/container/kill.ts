@@ -63,9 +63,13 @@ export function liveTask(context: ContainerContext, container: Container): LiveT
   const task = context.tasks.get(container.id)
   if (task !== undefined) return task
   if (container.state === 'restarting') nextState(container.name, container.state, 'pause')
-  throw new KagoError('wrong_state', `container ${container.name} is not running`, {
-    hint: `start it with: kago start ${container.name}`,
-    details: { state: container.state },
+  throw notRunning(container)
+}
+
+export function notRunning({ name, state }: Pick<Container, 'name' | 'state'>): KagoError {
+  return new KagoError('wrong_state', `container ${name} is not running`, {
+    hint: `start it with: kago start ${name}`,
+    details: { state },
   })
 }
 

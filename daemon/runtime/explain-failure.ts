@@ -61,6 +61,10 @@ const rules: readonly Rule[] = [
       }),
   },
   {
+    pattern: /cannot exec in a (paused|stopped) container/,
+    explain: ([, state]) => new KagoError('wrong_state', `the container is ${state}`),
+  },
+  {
     pattern: /container with (?:given )?ID already exists|container `(.*?)` already exists/i,
     explain: () => new KagoError('already_exists', 'the runtime already has a container with this id'),
   },

@@ -30,7 +30,8 @@ export async function startShimDirectly({
 
 function connectionOf(child: ChildProcess, fd: 3 | 4): Duplex {
   const stream = child.stdio[fd]
-  if (stream instanceof Duplex) return stream
+  // Who is to read it may listen only later.
+  if (stream instanceof Duplex) return stream.on('error', () => stream.destroy())
   throw new KagoError('internal', `the shim's descriptor ${fd} is not a connection`)
 }
 
