@@ -72,7 +72,7 @@ async function meanwhile(
   task: LiveTask,
   error: unknown,
 ): Promise<unknown> {
-  if (!isKagoError(toKagoError(error), 'internal', 'corrupt')) return error
+  if (!isKagoError(toKagoError(error), 'internal', 'corrupt', 'wrong_state')) return error
   try {
     // The kernel ends the others of a container before its first process, whose end is what is recorded.
     const hasEnded = await endsWithin(task, endPatienceSeconds)

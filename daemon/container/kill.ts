@@ -66,6 +66,16 @@ export function liveTask(context: ContainerContext, container: Container): LiveT
   throw notRunning(container)
 }
 
+/** Asks a runtime something of a container that runs: that it has ended since is said in kago's words, not in its. */
+export async function askRuntime<T>(container: Container, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask()
+  } catch (error) {
+    if (isKagoError(error, 'wrong_state', 'not_found')) throw notRunning(container)
+    throw error
+  }
+}
+
 export function notRunning({ name, state }: Pick<Container, 'name' | 'state'>): KagoError {
   return new KagoError('wrong_state', `container ${name} is not running`, {
     hint: `start it with: kago start ${name}`,

@@ -2,7 +2,7 @@
 import { operate } from '../operation/operation.ts'
 import type { ContainerContext } from './context.ts'
 import { findContainer } from './find.ts'
-import { liveTask } from './kill.ts'
+import { askRuntime, liveTask } from './kill.ts'
 import { nextState } from './lifecycle.ts'
 import type { Container } from './record.ts'
 
@@ -28,7 +28,7 @@ async function freeze(
       await operation.step(
         verb === 'pause' ? 'freeze its processes' : 'let its processes go on',
         { by: 'cgroup freezer', undo: verb === 'pause' ? ['container.thaw', id] : undefined },
-        () => (verb === 'pause' ? runtime.pause(id) : runtime.resume(id)),
+        () => askRuntime(container, () => (verb === 'pause' ? runtime.pause(id) : runtime.resume(id))),
       )
       await operation.step('record it', { by: 'kago.db' }, () => {
         // It may have ended meanwhile: of a signal that waited for the thaw, or of a kill, which asks for no lock.

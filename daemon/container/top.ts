@@ -6,7 +6,7 @@ import type { ContainerContext } from './context.ts'
 import { KagoError } from '../../shared/errors.ts'
 import { runTool } from '../host/exec.ts'
 import { findContainer } from './find.ts'
-import { liveTask } from './kill.ts'
+import { askRuntime, liveTask } from './kill.ts'
 
 type Top = ResultOf<Routes['container.top']>
 type Processes = Top['processes']
@@ -26,7 +26,9 @@ export async function listProcesses(
 ): Promise<Top> {
   const container = findContainer(context, text)
   liveTask(context, container)
-  const pids = await context.runtimes.get(container.record.runtime).processes(container.id)
+  const pids = await askRuntime(container, () =>
+    context.runtimes.get(container.record.runtime).processes(container.id),
+  )
   const bootedAt = await bootTime()
   const rows = await Promise.all(pids.map((pid) => describeProcess(pid, bootedAt)))
   const processes = rows.filter((row) => row !== undefined).sort((a, b) => a.pid - b.pid)

@@ -88,9 +88,13 @@ async function setRecordedLimits(context: ContainerContext, id: string): Promise
   const row = context.containers.find(id)
   if (row === undefined || !isAlive(row.state)) return
   const { record } = readContainer(row)
-  await context.runtimes
-    .get(record.runtime)
-    .update(id, linuxResources(record.options.resources, context.host))
+  const limits = linuxResources(record.options.resources, context.host)
+  try {
+    await context.runtimes.get(record.runtime).update(id, limits)
+  } catch (error) {
+    // What has ended meanwhile has no limits.
+    if (!isKagoError(error, 'wrong_state', 'not_found')) throw error
+  }
 }
 
 /** A stop that failed leaves a container that runs, unless it has ended all the same. */

@@ -5,6 +5,7 @@ import { operate } from '../operation/operation.ts'
 import { linuxResources } from '../runtime/spec/resources.ts'
 import type { ContainerContext } from './context.ts'
 import { findContainer } from './find.ts'
+import { askRuntime } from './kill.ts'
 import { isAlive } from './lifecycle.ts'
 import type { Container } from './record.ts'
 
@@ -30,7 +31,7 @@ export async function updateContainer(
         await operation.step(
           'set the limits',
           { by: `${runtime.name} update`, undo: ['container.recorded-limits', id] },
-          () => runtime.update(id, linuxResources(resources, context.host)),
+          () => askRuntime(container, () => runtime.update(id, linuxResources(resources, context.host))),
         )
       }
       await operation.step('write the record', { by: 'kago.db' }, () => {

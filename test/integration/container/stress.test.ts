@@ -149,7 +149,8 @@ test('anything at once on five containers: nobody hangs, nothing is internal, th
       if (answer === undefined) wrong.add(`${what} hangs`)
       else if (answer.status === 500 || /"code\\*":\\*"(internal|corrupt)/.test(text)) {
         wrong.add(`${what}: ${text.slice(0, 600)}`)
-      }
+      } else if (/"message\\*":\\*"[^"\\]*runc (failed|refuses|knows)/.test(text))
+        wrong.add(`${what}, in raw words: ${text.slice(0, 600)}`)
       seen.set(what.split(' ')[0] ?? '', (seen.get(what.split(' ')[0] ?? '') ?? 0) + 1)
     }
   }
