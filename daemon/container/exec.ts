@@ -20,7 +20,7 @@ import { spliceFrames } from './splice.ts'
 import type { LiveTask } from './task.ts'
 import { consoleOf, terminalOptions } from './task-options.ts'
 
-const endPatienceSeconds = 0.5
+const endPatienceSeconds = 2
 
 export async function execAttached(
   context: ContainerContext,
