@@ -136,8 +136,8 @@ export async function execSteps(
       shell: `cd ${bundle} && ${quoteWords(shimCommand(launch))}`,
     },
     async () => {
-      const shim = await launchShim(launch, context.startShim).catch(async (error: unknown) => {
-        await forget()
+      const shim = await launchShim(launch, context.startShim).catch((error: unknown) => {
+        forget()
         throw error
       })
       shim.events.exited.then(forget, forget).catch((error: unknown) => {
