@@ -31,6 +31,7 @@ import { imageUndos } from './image/undos.ts'
 import { takeRoots } from './instance.ts'
 import type { OperationContext, UndoTable } from './operation/operation.ts'
 import { faultsFromFile } from './operation/faults.ts'
+import { operationDurations, withDurations } from './operation/durations.ts'
 import { recoverOperations } from './operation/recover.ts'
 import { resolvePaths } from './paths.ts'
 import { createRegistryClient } from './registry/client.ts'
@@ -62,8 +63,9 @@ export async function startDaemon(config: Config): Promise<Daemon> {
   const instance = takeRoots(paths)
   const database = openDatabase(paths.database)
   const undos: UndoTable = new Map()
+  const durations = operationDurations()
   const operations: OperationContext = {
-    journal: operationTable(database),
+    journal: withDurations(operationTable(database), durations),
     undos,
     faults: faultsFromFile(process.env['KAGO_FAULT_FILE']),
     log,
@@ -122,7 +124,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
   pruneJournal(operations)
   await loadEmbedded(image, paths.programs.embeddedImage)
 
-  const app = createServer(nativeHandlers(context), log)
+  const app = createServer(nativeHandlers(context, durations), log)
   await listenOnSocket(app, paths.socket, config.socketGroup)
   context.backOffs.open((id) => startAgain(context, id))
   const pruning = setInterval(() => {

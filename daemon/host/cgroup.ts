@@ -258,7 +258,7 @@ function descendants(directory: string): string[] {
 }
 
 /** ENODEV is what reading a file of a group says that was removed meanwhile. */
-function readIfThere(path: string): string | undefined {
+export function readIfThere(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
@@ -276,13 +276,14 @@ function errorCode(error: unknown): string {
 }
 
 /** v1 says "no limit" with a number near 2^63, v2 with the word max. */
-function amount(text: string | undefined): number | undefined {
+export function amount(text: string | undefined): number | undefined {
   if (text === undefined || text.trim() === 'max') return undefined
   const value = Number(text.trim())
   return Number.isFinite(value) && value < 2 ** 62 ? value : undefined
 }
 
-function keyed(text: string): Map<string, number> {
+/** Lines of a key and a number. */
+export function keyed(text: string): Map<string, number> {
   return new Map(
     text.split('\n').flatMap((line): [string, number][] => {
       const [key, value] = line.split(' ')

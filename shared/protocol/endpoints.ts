@@ -8,6 +8,7 @@ export const endpoints = {
   'system.version': 'GET /v1/version',
   'system.info': 'GET /v1/info',
   'system.events': 'GET /v1/events',
+  'system.metrics': 'GET /metrics',
   'registry.login': 'POST /v1/registries/login',
 
   'image.pull': 'POST /v1/images/pull',
@@ -38,6 +39,7 @@ export const endpoints = {
   'container.top': 'GET /v1/containers/:id/top',
   'container.ports': 'GET /v1/containers/:id/ports',
   'container.logs': 'GET /v1/containers/:id/logs',
+  'container.stats': 'GET /v1/stats',
   'container.attach': 'POST /v1/containers/:id/attach',
   'container.exec': 'POST /v1/containers/:id/exec',
   'container.exec-detached': 'POST /v1/containers/:id/exec-detached',
@@ -68,5 +70,5 @@ export const bodyTypes = {
   frames: 'application/vnd.kago.frames',
   lines: 'application/x-ndjson',
   tar: 'application/x-tar',
-  text: 'text/plain; charset=utf-8',
+  text: 'text/plain; version=0.0.4; charset=utf-8',
 } as const

@@ -6,11 +6,13 @@ import { fileRoutes } from './files.ts'
 import { imageRoutes } from './images.ts'
 import { operationRoutes } from './operations.ts'
 import type { Route } from './route.ts'
+import { statsRoutes } from './stats.ts'
 import { systemRoutes } from './system.ts'
 
 export const routes = {
   ...systemRoutes,
   ...eventRoutes,
+  ...statsRoutes,
   ...imageRoutes,
   ...containerRoutes,
   ...fileRoutes,

@@ -77,6 +77,11 @@ export const systemRoutes = {
     reply: 'json',
     result: Info,
   }),
+  'system.metrics': route({
+    id: 'system.metrics',
+    summary: 'Everything that can be counted, in the text format of Prometheus',
+    reply: 'text',
+  }),
   'registry.login': route({
     id: 'registry.login',
     summary: 'Ask a registry whether credentials are good; the daemon does not keep them',

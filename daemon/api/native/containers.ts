@@ -18,6 +18,7 @@ import { restartContainer } from '../../container/restart.ts'
 import { runContainer } from '../../container/run.ts'
 import { runAttached, startAttached } from '../../container/run-attached.ts'
 import { startContainer } from '../../container/start.ts'
+import { containerStats } from '../../container/stats.ts'
 import { stopContainer } from '../../container/stop.ts'
 import { listProcesses } from '../../container/top.ts'
 import { updateContainer } from '../../container/update.ts'
@@ -59,6 +60,7 @@ export function containerHandlers(context: ContainerContext): ContainerHandlers 
     'container.top': async ({ params, query }) => await listProcesses(context, params.id, query.ps),
     'container.ports': ({ params }) => listPorts(context, params.id),
     'container.logs': ({ params, query, signal }) => containerLogs(context, params.id, query, signal),
+    'container.stats': ({ query, signal }) => containerStats(context, query, signal),
     'container.attach': ({ params, body }) =>
       attachContainer(context, params.id, {
         stdin: body.stdin ?? false,

@@ -2,15 +2,16 @@
 import type { ContainerContext } from '../../container/context.ts'
 import { findContainer } from '../../container/find.ts'
 import { isKagoError } from '../../../shared/errors.ts'
+import type { DurationHistogram } from '../../telemetry/metrics.ts'
 import type { Handlers } from '../route-table.ts'
 import { containerHandlers } from './containers.ts'
 import { imageHandlers } from './images.ts'
 import { operationHandlers } from './operations.ts'
 import { systemHandlers } from './system.ts'
 
-export function nativeHandlers(context: ContainerContext): Handlers {
+export function nativeHandlers(context: ContainerContext, durations: DurationHistogram): Handlers {
   return {
-    ...systemHandlers(context),
+    ...systemHandlers(context, durations),
     ...imageHandlers(context.image),
     ...containerHandlers(context),
     ...operationHandlers(context.journal, (text) => containerIdOf(context, text)),
