@@ -62,9 +62,11 @@ const askByUdp: Exchange = async (query, bytes, id, { address, port }, signal) =
     if (isReplyTo(query, id, message)) resolve(message)
   })
   try {
-    socket.connect(port, address, () => {
+    // A callback of connect would be called for a failure too; the event is for success only.
+    socket.once('connect', () => {
       socket.send(bytes)
     })
+    socket.connect(port, address)
     return await promise
   } finally {
     signal.removeEventListener('abort', abort)

@@ -146,7 +146,8 @@ export function createNameServer(options: NameServerOptions): NameServer {
     })
     let isOpen = true
     socket.on('message', (bytes, from) => {
-      if (!throttle.admits(from.address)) return
+      // From port 0 comes what wants no answer; none can be sent there.
+      if (from.port === 0 || !throttle.admits(from.address)) return
       const source = parseAddress(from.address)
       if (source === undefined) return
       const send = (reply: Buffer | undefined) => {

@@ -263,6 +263,18 @@ describe('other names', () => {
     expect(dataOf(await askUdp(port, question('example.com')))).toEqual(['1.1.1.1'])
   })
 
+  it('are asked of the next server when there is no way to one', async () => {
+    const upstream = await startUpstream(() => answerOf('example.com', '1.1.1.1'))
+    const nameServers = ['2001:db8::1', '255.255.255.255', '0.0.0.0', 'fe80::1%nolink', 'nonsense', '127.0.0.1']
+    const { port } = await startServer({
+      upstreamPort: upstream.port,
+      resolvers: { read: () => ({ nameServers, search: [], options: [] }) },
+    })
+    expect(dataOf(await askUdp(port, question('example.com')))).toEqual(['1.1.1.1'])
+    const [reply] = await askTcp(port, question('example.com'))
+    expect(reply && dataOf(reply)).toEqual(['1.1.1.1'])
+  })
+
   it('are said to have failed when nobody answers', async () => {
     const upstream = await startUpstream(() => undefined)
     const forwarding = { patienceMilliseconds: 10, totalMilliseconds: 100 }
