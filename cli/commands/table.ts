@@ -51,7 +51,10 @@ export const verbs = {
   tag: entry('Give an image another name', () => import('./tag.ts')),
   top: entry('Show the processes of a container', () => import('./top.ts')),
   unpause: entry('Let frozen containers go on', () => import('./unpause.ts')),
-  update: entry('Change the limits of containers', () => import('./update.ts')),
+  update: entry(
+    'Change limits, restart policy, labels or environment of containers',
+    () => import('./update.ts'),
+  ),
   version: entry('Show the versions of kago and kagod', () => import('./version.ts')),
   wait: entry('Wait for containers to end and print their exit codes', () => import('./wait.ts')),
 } as const satisfies Readonly<Record<string, Entry>>

@@ -41,6 +41,16 @@ export function resolveOptions(
     User: config.User ?? '',
     architecture: image.architecture,
   }
+  return { options, imageConfig, ...resolveProcess(id, options, imageConfig, host) }
+}
+
+/** What will run, and the name of the machine it sees. */
+export function resolveProcess(
+  id: string,
+  options: ContainerOptions,
+  imageConfig: SpecImageConfig,
+  host: HostFacts,
+): Pick<ContainerRecord, 'process' | 'hostname'> {
   const spec = buildSpec(
     specInput({
       id,
@@ -53,19 +63,18 @@ export function resolveOptions(
     }),
   )
   return {
-    options,
-    imageConfig,
     hostname: spec.hostname ?? id.slice(0, 12),
     process: {
       args: spec.process.args,
       env: spec.process.env,
       workingDir: spec.process.cwd,
-      user: options.user ?? config.User ?? '',
+      user: options.user ?? imageConfig.User ?? '',
     },
   }
 }
 
-function checkRestart({ restart, autoRemove }: Pick<CreateBody, 'restart' | 'autoRemove'>): void {
+/** @throws invalid_argument */
+export function checkRestart({ restart, autoRemove }: Pick<CreateBody, 'restart' | 'autoRemove'>): void {
   if (restart === undefined || restart.policy === 'no') return
   if (autoRemove === true) {
     throw new KagoError('invalid_argument', 'a container that removes itself cannot have a restart policy', {

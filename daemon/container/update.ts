@@ -1,9 +1,10 @@
-/** Changes the limits of a container: in its record, and in the kernel if it runs. */
-import { KagoError } from '../../shared/errors.ts'
-import type { Resources } from '../../shared/protocol/containers.ts'
+/** Changes a container: its limits, at once if it runs; its restart policy; its labels; its environment at the next start. */
+import type { UpdateBody } from '../../shared/protocol/containers.ts'
 import { operate } from '../operation/operation.ts'
 import { linuxResources } from '../runtime/spec/resources.ts'
+import { changedRecord } from './changed-options.ts'
 import type { ContainerContext } from './context.ts'
+import { endBackOff } from './end-back-off.ts'
 import { findContainer } from './find.ts'
 import { askRuntime } from './kill.ts'
 import { isAlive } from './lifecycle.ts'
@@ -12,22 +13,16 @@ import type { Container } from './record.ts'
 export async function updateContainer(
   context: ContainerContext,
   text: string,
-  change: { resources: Resources },
+  change: UpdateBody,
 ): Promise<Container> {
-  if (Object.keys(change.resources).length === 0) {
-    throw new KagoError('invalid_argument', 'nothing to change', {
-      hint: 'give a limit, such as --memory 512m',
-    })
-  }
   const { id } = findContainer(context, text)
   return await context.locks.hold(id, async () => {
     const container = findContainer(context, id)
-    const before = container.record.options.resources
-    const resources = { ...before, ...change.resources }
-    const record = { ...container.record, options: { ...container.record.options, resources } }
-    const runtime = context.runtimes.get(container.record.runtime)
+    const record = changedRecord(id, container.record, change, context.host)
+    const { resources, restart } = record.options
+    const runtime = context.runtimes.get(record.runtime)
     await operate(context, { kind: 'container.update', target: id }, async (operation) => {
-      if (isAlive(container.state)) {
+      if (isAlive(container.state) && change.resources !== undefined) {
         await operation.step(
           'set the limits',
           { by: `${runtime.name} update`, undo: ['container.recorded-limits', id] },
@@ -40,6 +35,9 @@ export async function updateContainer(
         })
       })
     })
+    // It waits for a start that its policy does not want any more.
+    const isGivenUp = container.state === 'restarting' && (restart?.policy ?? 'no') === 'no'
+    if (isGivenUp) await endBackOff(context, container, 'stop')
     return { ...container, record }
   })
 }

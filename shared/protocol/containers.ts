@@ -130,6 +130,20 @@ export const CreateBody = closed({
 })
 export type CreateBody = Static<typeof CreateBody>
 
+/** What is left out stays as it is. */
+export const UpdateBody = closed({
+  /** For a running container at once, as far as the kernel allows. */
+  resources: Type.Optional(Resources),
+  restart: Type.Optional(RestartPolicy),
+  labelAdd: Type.Optional(StringMap),
+  labelRemove: Type.Optional(Words),
+  /** `KEY=value`; from the next start on. */
+  envAdd: Type.Optional(Words),
+  /** Names, also of variables that the image sets; from the next start on. */
+  envRemove: Type.Optional(Words),
+})
+export type UpdateBody = Static<typeof UpdateBody>
+
 const Size = closed({
   columns: Type.Integer({ minimum: 0, maximum: 65535 }),
   rows: Type.Integer({ minimum: 0, maximum: 65535 }),
@@ -393,9 +407,10 @@ export const containerRoutes = {
   }),
   'container.update': route({
     id: 'container.update',
-    summary: 'Change the limits of a container, running or not',
+    summary:
+      'Change the limits of a container, its restart policy, its labels, its environment at the next start',
     params: ContainerParams,
-    body: closed({ resources: Resources }),
+    body: UpdateBody,
     reply: 'json',
     result: ContainerId,
   }),
