@@ -265,7 +265,14 @@ describe('other names', () => {
 
   it('are asked of the next server when there is no way to one', async () => {
     const upstream = await startUpstream(() => answerOf('example.com', '1.1.1.1'))
-    const nameServers = ['2001:db8::1', '255.255.255.255', '0.0.0.0', 'fe80::1%nolink', 'nonsense', '127.0.0.1']
+    const nameServers = [
+      '2001:db8::1',
+      '255.255.255.255',
+      '0.0.0.0',
+      'fe80::1%nolink',
+      'nonsense',
+      '127.0.0.1',
+    ]
     const { port } = await startServer({
       upstreamPort: upstream.port,
       resolvers: { read: () => ({ nameServers, search: [], options: [] }) },
