@@ -8,6 +8,7 @@ import { listenOnSocket } from './api/listen.ts'
 import { nativeHandlers } from './api/native/index.ts'
 import type { Config } from './config.ts'
 import { allCleanedUp } from './container/clean-up.ts'
+import { announceAll } from './container/announce.ts'
 import { createBackOffs } from './container/back-offs.ts'
 import { containerAttributes } from './container/event-attributes.ts'
 import type { ContainerContext } from './container/context.ts'
@@ -15,6 +16,7 @@ import { createHealthMonitor } from './container/health-monitor.ts'
 import { helpUnhealthy } from './container/help-unhealthy.ts'
 import { probe } from './container/probe.ts'
 import { createLocks } from './container/locks.ts'
+import { isRunning } from './container/leave-networks.ts'
 import { releaseTasks } from './container/on-exit.ts'
 import { restoreContainers } from './container/restore.ts'
 import { followPolicies, startAgain } from './container/start-again.ts'
@@ -29,6 +31,10 @@ import { loadEmbedded } from './image/embedded.ts'
 import { recoverImages } from './image/recover.ts'
 import { imageUndos } from './image/undos.ts'
 import { takeRoots } from './instance.ts'
+import { createNetworkMemory, type NetworkContext } from './network/context.ts'
+import { createNameService } from './network/name-service.ts'
+import { restoreNetworks } from './network/restore.ts'
+import { networkUndos } from './network/undos.ts'
 import type { OperationContext, UndoTable } from './operation/operation.ts'
 import { faultsFromFile } from './operation/faults.ts'
 import { operationDurations, withDurations } from './operation/durations.ts'
@@ -42,6 +48,7 @@ import { openSnapshotter } from './snapshot/choose.ts'
 import { containerTable } from './state/containers.ts'
 import { openDatabase } from './state/database.ts'
 import { imageTable } from './state/images.ts'
+import { endpointTable, networkTable } from './state/networks.ts'
 import { operationTable } from './state/operations.ts'
 import { createLog } from './telemetry/log.ts'
 import { daemonVersion } from './version.ts'
@@ -96,12 +103,24 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     memory: createImageMemory(),
   }
   const spawner = await startSpawner(paths.programs.shim, paths.spawnerSocket, log)
+  const network: NetworkContext = {
+    ...operations,
+    config,
+    paths,
+    networks: networkTable(database),
+    endpoints: endpointTable(database),
+    containers,
+    events,
+    nameService: createNameService(log),
+    memory: createNetworkMemory(operations),
+  }
   const context: ContainerContext = {
     ...operations,
     config,
     paths,
     containers,
     image,
+    network,
     runtimes: createRuntimes({ runRoot: paths.runtimeState, runtimes: config.runtimes }, spawner.runQuietly),
     startShim: spawner.start,
     host: readHostFacts(capabilityNames),
@@ -115,11 +134,14 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     }),
     cleanUps: new Map(),
   }
-  for (const [name, undo] of [...imageUndos(image), ...containerUndos(context)]) undos.set(name, undo)
+  for (const [name, undo] of [...imageUndos(image), ...networkUndos(network), ...containerUndos(context)])
+    undos.set(name, undo)
 
   await recoverOperations(operations)
   await recoverImages(image)
   await restoreContainers(context)
+  await restoreNetworks(network, (id) => isRunning(context, id))
+  announceAll(context)
   followPolicies(context)
   pruneJournal(operations)
   await loadEmbedded(image, paths.programs.embeddedImage)
@@ -145,6 +167,8 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       await idle(operations)
       await allCleanedUp(context)
       releaseTasks(context)
+      network.memory.close()
+      await network.nameService.server.close()
       await spawner.close()
       await settleDeletions(image)
       await image.registry.close()

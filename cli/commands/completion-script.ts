@@ -1,5 +1,5 @@
 /** Shell completion for bash, zsh and fish, written from the command line's own table of commands and options. */
-import { nouns, verbs } from './table.ts'
+import { nouns, ownVerbs, verbs } from './table.ts'
 import type { Options } from '../options/spec.ts'
 
 /** One thing that can be typed: `kago run`, `kago container run`. */
@@ -20,7 +20,7 @@ export interface Completion {
 export async function makeCompletion(): Promise<Completion> {
   const lines = await readLines()
   const first = [
-    ...Object.entries(verbs).map(([name, { summary }]) => ({ name, summary })),
+    ...ownVerbs.map(([name, { summary }]) => ({ name, summary })),
     ...Object.entries(nouns).map(([name, { summary }]) => ({ name, summary })),
   ]
   return { bash: bash(lines, first), zsh: zsh(lines, first), fish: fish(lines, first) }
@@ -38,7 +38,8 @@ async function readLines(): Promise<Line[]> {
       if (line !== undefined) lines.push({ ...line, words: `${noun} ${word}` })
     }
   }
-  return lines
+  // `network create` is there twice: by itself and below its noun.
+  return [...new Map(lines.map((line) => [line.words, line])).values()]
 }
 
 function spell(options: Options): Line['options'] {

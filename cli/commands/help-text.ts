@@ -2,7 +2,7 @@
 import type { Command } from '../command.ts'
 import { globalOptions } from '../options/global.ts'
 import type { Option, Options } from '../options/spec.ts'
-import { nouns, verbs } from './table.ts'
+import { nouns, ownVerbs, verbs } from './table.ts'
 
 export function describeCommand(name: string, summary: string, command: Command<Options>): string {
   const options = describeOptions(command.options)
@@ -22,7 +22,7 @@ export function describeNoun(noun: string): string {
 }
 
 export function describeAll(): string {
-  const all = Object.entries(verbs).map(([word, { summary }]): [string, string] => [word, summary])
+  const all = ownVerbs.map(([word, { summary }]): [string, string] => [word, summary])
   const management = Object.entries(nouns).map(([word, { summary }]): [string, string] => [word, summary])
   return (
     'Usage: kago [OPTIONS] COMMAND\n\nContainers that explain themselves\n' +

@@ -1,9 +1,9 @@
-/** `kago inspect`: everything that is known of containers and images, as JSON or by a format. */
+/** `kago inspect`: everything that is known of containers, images and networks, as JSON or by a format. */
 import { isKagoError, KagoError } from '../../shared/errors.ts'
 import { call, type Client } from '../client/client.ts'
 import { command as declare } from '../command.ts'
 import { describeError, exitCodeOf } from '../exit.ts'
-import { dockerContainer, dockerImage } from '../format/docker-view.ts'
+import { dockerContainer, dockerImage, dockerNetwork } from '../format/docker-view.ts'
 import { renderJson, renderOne } from '../format/render.ts'
 import { text } from '../options/spec.ts'
 import { print, printError } from '../terminal/output.ts'
@@ -14,17 +14,17 @@ interface Inspected {
   readonly docker: object
 }
 
-type Kind = 'container' | 'image'
+type Kind = 'container' | 'image' | 'network'
 
 export const command = declare({
   usage: '[OPTIONS] NAME [NAME...]',
   words: { min: 1, max: Number.POSITIVE_INFINITY },
   options: {
     format: text('FORMAT', "'json', or a template: '{{.task.state}}', '{{.State.Status}}'", { short: 'f' }),
-    type: text('TYPE', "Only look among: 'container', 'image'"),
+    type: text('TYPE', "Only look among: 'container', 'image', 'network'"),
   },
   async run({ client, options, words, name }) {
-    const kind = parseType(options.type ?? /^kago (container|image) /.exec(name)?.[1])
+    const kind = parseType(options.type ?? /^kago (container|image|network) /.exec(name)?.[1])
     const found: Inspected[] = []
     const errors: unknown[] = []
     for (const word of words) {
@@ -43,13 +43,17 @@ export const command = declare({
 })
 
 function parseType(type: string | undefined): Kind | undefined {
-  if (type === undefined || type === 'container' || type === 'image') return type
-  throw new KagoError('invalid_argument', `--type is container or image, not ${JSON.stringify(type)}`)
+  if (type === undefined || type === 'container' || type === 'image' || type === 'network') return type
+  throw new KagoError(
+    'invalid_argument',
+    `--type is container, image or network, not ${JSON.stringify(type)}`,
+  )
 }
 
 async function inspect(client: Client, name: string, kind: Kind | undefined): Promise<Inspected> {
   if (kind === 'image') return await inspectImage(client, name)
   if (kind === 'container') return await inspectContainer(client, name)
+  if (kind === 'network') return await inspectNetwork(client, name)
   try {
     return await inspectContainer(client, name)
   } catch (error) {
@@ -59,8 +63,13 @@ async function inspect(client: Client, name: string, kind: Kind | undefined): Pr
     return await inspectImage(client, name)
   } catch (error) {
     if (!isKagoError(error, 'not_found', 'invalid_argument')) throw error
-    throw new KagoError('not_found', `no such container or image: ${name}`, {
-      hint: 'see: kago ps --all, kago images',
+  }
+  try {
+    return await inspectNetwork(client, name)
+  } catch (error) {
+    if (!isKagoError(error, 'not_found', 'invalid_argument')) throw error
+    throw new KagoError('not_found', `no such container, image or network: ${name}`, {
+      hint: 'see: kago ps --all, kago images, kago network ls',
     })
   }
 }
@@ -73,4 +82,9 @@ async function inspectContainer(client: Client, id: string): Promise<Inspected> 
 async function inspectImage(client: Client, name: string): Promise<Inspected> {
   const own = await call(client, 'image.inspect', { query: { name } })
   return { own, docker: dockerImage(own) }
+}
+
+async function inspectNetwork(client: Client, network: string): Promise<Inspected> {
+  const own = await call(client, 'network.inspect', { params: { network } })
+  return { own, docker: dockerNetwork(own) }
 }

@@ -19,7 +19,7 @@ export const command = declare({
     all: flag('Show those that do not run too', { short: 'a' }),
     filter: list(
       'KEY=VALUE',
-      'Only those with: id, name, label, status, health, exited, ancestor, before, since',
+      'Only those with: id, name, label, status, health, exited, ancestor, network, before, since',
       {
         short: 'f',
       },
@@ -85,7 +85,7 @@ function toRow(container: ContainerSummary, isShort: boolean, now: number): Row 
       .map(([key, value]) => `${key}=${value}`)
       .join(','),
     Mounts: container.mounts.map((mount) => (isShort ? shorten(mount, 15) : mount)).join(','),
-    Networks: container.network,
+    Networks: container.networks.length === 0 ? container.network : container.networks.join(','),
     Runtime: container.runtime,
   }).map(([key, value]) => [key, escapeLine(value)])
   const Label = (key: unknown) => {

@@ -12,6 +12,7 @@ function entry<O extends Options>(summary: string, load: () => Promise<{ command
   return { summary, load: async () => (await load()).command }
 }
 
+/** A name with a space in it is called by its noun only. */
 export const verbs = {
   attach: entry('Join the streams of a running container', () => import('./attach.ts')),
   commit: entry('Make an image of a container', () => import('./commit.ts')),
@@ -34,6 +35,12 @@ export const verbs = {
   login: entry('Log in to a registry', () => import('./login.ts')),
   logout: entry('Forget the credentials of a registry', () => import('./logout.ts')),
   logs: entry('Show what a container wrote', () => import('./logs.ts')),
+  'network connect': entry('Put a container into a network', () => import('./network-connect.ts')),
+  'network create': entry('Make a network', () => import('./network-create.ts')),
+  'network disconnect': entry('Take a container out of a network', () => import('./network-disconnect.ts')),
+  'network ls': entry('List networks', () => import('./network-ls.ts')),
+  'network prune': entry('Remove the networks that no container is in', () => import('./network-prune.ts')),
+  'network rm': entry('Remove networks', () => import('./network-rm.ts')),
   operations: entry('List what the daemon did', () => import('./operations.ts')),
   pause: entry('Freeze all processes of containers', () => import('./pause.ts')),
   port: entry('List the published ports of a container', () => import('./port.ts')),
@@ -60,6 +67,11 @@ export const verbs = {
 } as const satisfies Readonly<Record<string, Entry>>
 
 export type Verb = keyof typeof verbs
+
+/** Those that are called without a noun. */
+export const ownVerbs: readonly (readonly [string, Entry])[] = Object.entries(verbs).filter(
+  ([name]) => !name.includes(' '),
+)
 
 export interface Noun {
   readonly summary: string
@@ -114,6 +126,20 @@ export const nouns: Readonly<Record<string, Noun>> = {
       rm: 'rmi',
       save: 'save',
       tag: 'tag',
+    },
+  },
+  network: {
+    summary: 'Manage networks',
+    verbs: {
+      connect: 'network connect',
+      create: 'network create',
+      disconnect: 'network disconnect',
+      inspect: 'inspect',
+      list: 'network ls',
+      ls: 'network ls',
+      prune: 'network prune',
+      remove: 'network rm',
+      rm: 'network rm',
     },
   },
   operation: {

@@ -1,6 +1,7 @@
 /** What `inspect` knows, under the names that Docker's users put in their formats. Pure. */
 import type { ContainerDetails } from '../../shared/protocol/containers.ts'
 import type { ImageDetails } from '../../shared/protocol/images.ts'
+import type { NetworkDetails } from '../../shared/protocol/networks.ts'
 
 const never = '0001-01-01T00:00:00Z'
 
@@ -76,7 +77,46 @@ export function dockerContainer(container: ContainerDetails): Record<string, unk
       StopTimeout: options.stopTimeoutSeconds ?? null,
     },
     HostConfig: dockerHostConfig(container),
-    NetworkSettings: { IPAddress: '', Ports: {}, Networks: { [options.network]: { IPAddress: '' } } },
+    NetworkSettings: dockerNetworkSettings(container),
+  }
+}
+
+/** What is on top is that of the network `bridge`, as there; where a container is in another one, of its first. */
+function dockerNetworkSettings({ networks, options }: ContainerDetails): Record<string, unknown> {
+  const all = networks.map((one) => ({
+    IPAMConfig: null,
+    Aliases: one.aliases,
+    DNSNames: one.aliases,
+    NetworkID: one.networkId,
+    Gateway: one.ipv4Gateway ?? '',
+    IPAddress: one.ipv4Address ?? '',
+    IPPrefixLen: one.ipv4PrefixLength,
+    IPv6Gateway: one.ipv6Gateway ?? '',
+    GlobalIPv6Address: one.ipv6Address ?? '',
+    GlobalIPv6PrefixLen: one.ipv6PrefixLength,
+    MacAddress: one.macAddress ?? '',
+  }))
+  const main =
+    all[
+      Math.max(
+        0,
+        networks.findIndex(({ networkName }) => networkName === 'bridge'),
+      )
+    ]
+  const alone = { [options.network]: { IPAddress: '' } }
+  return {
+    Gateway: main?.Gateway ?? '',
+    IPAddress: main?.IPAddress ?? '',
+    IPPrefixLen: main?.IPPrefixLen ?? 0,
+    IPv6Gateway: main?.IPv6Gateway ?? '',
+    GlobalIPv6Address: main?.GlobalIPv6Address ?? '',
+    GlobalIPv6PrefixLen: main?.GlobalIPv6PrefixLen ?? 0,
+    MacAddress: main?.MacAddress ?? '',
+    Ports: {},
+    Networks:
+      all.length === 0
+        ? alone
+        : Object.fromEntries(networks.map(({ networkName }, index) => [networkName, all[index]])),
   }
 }
 
@@ -114,6 +154,49 @@ function dockerHostConfig({ options, runtime }: ContainerDetails): Record<string
     ShmSize: options.shmSizeBytes ?? 64 * 1024 * 1024,
     Sysctls: options.sysctls,
     Ulimits: options.ulimits.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
+  }
+}
+
+export function dockerNetwork(network: NetworkDetails): Record<string, unknown> {
+  const at = (address: string | null) => {
+    if (address === null) return ''
+    const family = network.subnets.find(({ subnet }) => subnet.includes(':') === address.includes(':'))
+    return `${address}/${family?.subnet.split('/')[1] ?? ''}`
+  }
+  return {
+    Name: network.name,
+    Id: network.id,
+    Created: network.createdAt,
+    Scope: 'local',
+    Driver: 'bridge',
+    EnableIPv4: true,
+    EnableIPv6: network.ipv6,
+    IPAM: {
+      Driver: 'default',
+      Config: network.subnets.map(({ subnet, gateway, ipRange }) => ({
+        Subnet: subnet,
+        ...(ipRange !== undefined && { IPRange: ipRange }),
+        Gateway: gateway,
+      })),
+    },
+    Internal: network.internal,
+    Attachable: false,
+    Ingress: false,
+    Containers: Object.fromEntries(
+      network.containers
+        .filter((one) => one.interface !== null)
+        .map((one) => [
+          one.containerId,
+          {
+            Name: one.containerName,
+            MacAddress: one.macAddress ?? '',
+            IPv4Address: at(one.ipv4Address),
+            IPv6Address: at(one.ipv6Address),
+          },
+        ]),
+    ),
+    Options: network.options,
+    Labels: network.labels,
   }
 }
 

@@ -27,7 +27,17 @@ export const containerOptions = {
   'label-file': list('FILE', 'Read labels from a file'),
   mount: list('SPEC', 'Mount: type=bind,source=/x,target=/y[,readonly] or type=tmpfs,target=/y'),
   name: text('NAME', 'A name for the container'),
-  network: text('NETWORK', "'none' (the default) or 'host'", { aliases: ['net'] }),
+  ip: text('ADDRESS', 'Its IPv4 address in the network'),
+  ip6: text('ADDRESS', 'Its IPv6 address in the network'),
+  'mac-address': text('MAC', "The MAC address of its link: '02:00:00:00:00:01'"),
+  network: text(
+    'NETWORK',
+    "A network ('bridge' unless told), 'none', 'host', or 'container:NAME' to share its",
+    {
+      aliases: ['net'],
+    },
+  ),
+  'network-alias': list('NAME', 'Another name for it in the network', { aliases: ['net-alias'] }),
   'oom-score-adj': integer('N', 'How readily the kernel kills it for want of memory, -1000 to 1000'),
   platform: text('OS/ARCH[/VARIANT]', 'The platform of the image to use'),
   privileged: flag('Give all capabilities and devices, and no seccomp profile'),

@@ -50,7 +50,11 @@ export function createBodyFrom(
     init: ifTrue(values.init),
     terminal: ifTrue(values.tty),
     stdin: ifTrue(values.interactive),
-    network: parseNetwork(values.network),
+    network: values.network,
+    networkAliases: orNothing(values['network-alias']),
+    ipv4Address: values.ip,
+    ipv6Address: values.ip6,
+    macAddress: values['mac-address'],
     oomScoreAdj: values['oom-score-adj'],
     extraHosts: orNothing(values['add-host'].map(parseHost)),
     dns: orNothing(values.dns),
@@ -76,13 +80,6 @@ function orNoKeys<T extends object>(object: T): T | undefined {
 
 function ifTrue(value: boolean): true | undefined {
   return value ? true : undefined
-}
-
-function parseNetwork(value: string | undefined): 'none' | 'host' | undefined {
-  if (value === undefined || value === 'none' || value === 'host') return value
-  throw new KagoError('not_supported', `there is no network ${JSON.stringify(value)} yet`, {
-    hint: 'networks are: none, host',
-  })
 }
 
 /** `name:address`, or Docker's newer `name=address`; the address may be IPv6, in brackets or not. */

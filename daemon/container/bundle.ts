@@ -1,13 +1,14 @@
 /** Writes a container's bundle: the files of its names, its user looked up, its specification as config.json. */
-import { writeEtcFiles } from '../network/etc-files.ts'
-import type { NameOptions } from '../network/etc-text.ts'
+import { type EtcFiles, etcFilesIn, writeEtcFiles } from '../network/etc-files.ts'
 import { writeBundle } from '../runtime/bundle.ts'
 import type { Runtime } from '../runtime/contract.ts'
 import { listHostDevices, resolveDevices } from '../runtime/devices.ts'
-import { buildSpec } from '../runtime/spec.ts'
+import { buildSpec, type SpecInput } from '../runtime/spec.ts'
 import { type ResolvedUser, resolveUser } from '../runtime/user.ts'
 import type { ContainerContext } from './context.ts'
 import { specInput } from './create-options.ts'
+import { nameOptions } from './name-options.ts'
+import { sharedContainer } from './plan-networks.ts'
 import type { Container } from './record.ts'
 import { readRootFile } from './root-files.ts'
 
@@ -16,6 +17,7 @@ export async function writeContainerBundle(
   context: ContainerContext,
   container: Container,
   runtime: Runtime,
+  networkMode: SpecInput['networkMode'],
   size?: { columns: number; rows: number },
 ): Promise<void> {
   const { id, record } = container
@@ -23,7 +25,7 @@ export async function writeContainerBundle(
   const { host, paths } = context
   const bundle = paths.bundle(id)
   const user = await lookUpUser(context, container, record.process.user, options.groupAdd)
-  const etcFiles = writeEtcFiles(paths.container(id), nameOptions(container))
+  const etcFiles = etcFilesOf(context, container)
   const spec = buildSpec(
     specInput({
       id,
@@ -32,6 +34,7 @@ export async function writeContainerBundle(
       host,
       user,
       etcFiles,
+      networkMode,
       initPath: paths.programs.init,
       devices: options.privileged ? listHostDevices() : resolveDevices(options.devices),
     }),
@@ -43,10 +46,11 @@ export async function writeContainerBundle(
   await runtime.prepare({ id, bundle })
 }
 
-/** What the files of a container's names are made from. */
-function nameOptions({ record: { options, hostname } }: Container): NameOptions {
-  const { network, extraHosts, dns, dnsSearch = [], dnsOptions = [] } = options
-  return { network, hostname, endpoints: [], extraHosts, dns, dnsSearch, dnsOptions }
+/** Who shares another container's network shares the files of its names. */
+function etcFilesOf(context: ContainerContext, container: Container): EtcFiles {
+  const other = sharedContainer(container.record.options.network)
+  if (other !== undefined) return etcFilesIn(context.paths.container(other))
+  return writeEtcFiles(context.paths.container(container.id), nameOptions(context, container))
 }
 
 /** Names are looked up in the container's own /etc/passwd and /etc/group, never in the host's. */

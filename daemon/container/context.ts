@@ -3,6 +3,7 @@ import type { Config } from '../config.ts'
 import type { EventBus } from '../events/bus.ts'
 import type { ImageContext } from '../image/context.ts'
 import type { OperationContext } from '../operation/operation.ts'
+import type { NetworkContext } from '../network/context.ts'
 import type { Paths } from '../paths.ts'
 import type { Runtimes } from '../runtime/runtimes.ts'
 import type { HostFacts } from '../runtime/spec.ts'
@@ -19,6 +20,7 @@ export interface ContainerContext extends OperationContext {
   readonly containers: ContainerTable
   /** The floor below: images, content, snapshots. */
   readonly image: ImageContext
+  readonly network: NetworkContext
   readonly runtimes: Runtimes
   readonly startShim: StartShim
   /** What the machine is, as far as a container's specification depends on it. */

@@ -9,6 +9,11 @@ import type { ContainerRecord } from './record.ts'
 
 const defaults: ContainerOptions = { ...defaultRunOptions, labels: {}, autoRemove: false }
 
+/** What the specification is built with, before there is a namespace. */
+function modeToCheck(network: string): SpecInput['networkMode'] {
+  return network === 'none' || network === 'host' ? network : { path: '/proc/self/ns/net' }
+}
+
 export type ResolvedOptions = Pick<ContainerRecord, 'options' | 'imageConfig' | 'process' | 'hostname'>
 
 /**
@@ -59,6 +64,7 @@ export function resolveProcess(
       host,
       user: { uid: 0, gid: 0, additionalGids: [] },
       etcFiles: {},
+      networkMode: modeToCheck(options.network),
       initPath: '/init',
     }),
   )
@@ -90,11 +96,14 @@ export function checkRestart({ restart, autoRemove }: Pick<CreateBody, 'restart'
 
 /** What `buildSpec` is asked with, for a container of kago's. */
 export function specInput(
-  parts: Pick<SpecInput, 'id' | 'imageConfig' | 'host' | 'user' | 'etcFiles' | 'initPath' | 'devices'> & {
+  parts: Pick<
+    SpecInput,
+    'id' | 'imageConfig' | 'host' | 'user' | 'etcFiles' | 'initPath' | 'devices' | 'networkMode'
+  > & {
     options: ContainerOptions
   },
 ): SpecInput {
-  return { ...parts, networkMode: parts.options.network, cgroupsPath: cgroupsPath(parts.id) }
+  return { ...parts, cgroupsPath: cgroupsPath(parts.id) }
 }
 
 /** From the root of each cgroup hierarchy. */

@@ -11,6 +11,7 @@ import { noTask } from '../state/containers.ts'
 import type { ContainerContext } from './context.ts'
 import { resolveOptions } from './create-options.ts'
 import { checkName, randomName } from './names.ts'
+import { planNetworks } from './plan-networks.ts'
 import { type Container, type ContainerRecord, readContainer } from './record.ts'
 
 export interface CreateOptions {
@@ -64,7 +65,8 @@ export async function createSteps(
 ): Promise<Container> {
   const { paths, config } = context
   operation.setTarget(id)
-  const resolved = resolveOptions(id, body, image.config, context.host)
+  const { network, memberships } = planNetworks(context, id, body)
+  const resolved = resolveOptions(id, { ...body, ...network }, image.config, context.host)
   const runtime = resolved.options.runtime ?? config.defaultRuntime
   context.runtimes.get(runtime)
   const snapshotter = context.image.snapshotter
@@ -99,7 +101,10 @@ export async function createSteps(
   const container = await operation.step(
     'write the record',
     { by: 'kago.db', undo: ['container.forget', id] },
-    () => insertRecord(context, { id, name: body.name, record }),
+    () => {
+      if (memberships.length > 0) context.network.endpoints.insert(memberships, 'quick')
+      return insertRecord(context, { id, name: body.name, record })
+    },
   )
   report({ type: 'created', id, name: container.name, operation: operation.id })
   context.events.publish({ type: 'container', action: 'create', id })

@@ -1,6 +1,7 @@
 /** Everything that is known of a container. */
 import type { ContainerDetails } from '../../shared/protocol/containers.ts'
 import type { ContainerContext } from './context.ts'
+import { describeNetworks } from './describe-networks.ts'
 import { findContainer } from './find.ts'
 import { readHealth } from './health-monitor.ts'
 import { describeTask } from './list.ts'
@@ -16,6 +17,7 @@ export function inspectContainer(context: ContainerContext, text: string): Conta
     image: record.image,
     process: record.process,
     options: record.options,
+    networks: describeNetworks(context, id),
     runtime: record.runtime,
     snapshotter: record.snapshotter,
     health: readHealth(container.health),

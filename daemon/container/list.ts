@@ -3,6 +3,7 @@ import { KagoError } from '../../shared/errors.ts'
 import type { ContainerSummary, Evidence } from '../../shared/protocol/containers.ts'
 import type { ContainerRow } from '../state/containers.ts'
 import type { ContainerContext } from './context.ts'
+import { networkNames } from './describe-networks.ts'
 import { findContainer } from './find.ts'
 import { readHealth } from './health-monitor.ts'
 import { isAlive } from './lifecycle.ts'
@@ -30,7 +31,7 @@ export function listContainers(context: ContainerContext, options: ListOptions =
     .map(readContainer)
     .filter(matches)
     .slice(0, options.limit)
-    .map(summarize)
+    .map((container) => summarize(context, container))
 }
 
 type Filter = (context: ContainerContext, container: Container, value: string) => boolean
@@ -52,7 +53,8 @@ const filterTable: Readonly<Record<string, Filter>> = {
     image.reference === `${value}:latest` ||
     image.id === value ||
     image.id.startsWith(`sha256:${value}`),
-  network: (_context, container, value) => container.record.options.network === value,
+  network: (context, container, value) =>
+    container.record.options.network === value || networkNames(context, container.id).includes(value),
   before: (context, container, value) => container.createdAt < findContainer(context, value).createdAt,
   since: (context, container, value) => container.createdAt > findContainer(context, value).createdAt,
 }
@@ -73,7 +75,10 @@ function parseFilters(texts: readonly string[]): Map<string, string[]> {
   return filters
 }
 
-export function summarize(container: Container): ContainerSummary {
+export function summarize(
+  context: Pick<ContainerContext, 'network'>,
+  container: Container,
+): ContainerSummary {
   const { record } = container
   return {
     id: container.id,
@@ -87,6 +92,7 @@ export function summarize(container: Container): ContainerSummary {
     labels: record.options.labels,
     mounts: record.options.mounts.map((mount) => mount.source ?? mount.target),
     network: record.options.network,
+    networks: networkNames(context, container.id),
     runtime: record.runtime,
   }
 }

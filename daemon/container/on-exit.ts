@@ -12,6 +12,7 @@ import { cleanUp } from './clean-up.ts'
 import type { ContainerContext } from './context.ts'
 import { deleteBundle, deleteFiles } from './delete-files.ts'
 import { evidenceOfEnd } from './evidence.ts'
+import { leaveNetworks } from './leave-networks.ts'
 import { leaveUnit } from './leave-unit.ts'
 import { isAlive, nextState } from './lifecycle.ts'
 import { type Container, readContainer } from './record.ts'
@@ -148,8 +149,10 @@ async function giveBack(
   { id, record }: Container,
   { isLost, isRemoved }: { isLost: boolean; isRemoved: boolean },
 ): Promise<void> {
+  const leaving = leaveNetworks(context, id, { isRemoved })
   // A process that is known to have ended need not be looked for first.
   await context.runtimes.get(record.runtime).delete(id, { force: isLost })
   if (isRemoved) await deleteFiles(context, id)
   else await deleteBundle(context, id)
+  await leaving
 }

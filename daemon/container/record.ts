@@ -22,6 +22,8 @@ export interface ContainerRecord {
   chainIds: Digest[]
   runtime: string
   snapshotter: string
+  /** Somebody took it out of its last network: it starts in none. */
+  isDisconnected?: boolean
 }
 
 export interface Container extends Omit<ContainerRow, 'record'> {

@@ -7,6 +7,7 @@ import type { ContainerContext } from './context.ts'
 import { deleteFiles } from './delete-files.ts'
 import { findContainer } from './find.ts'
 import { thaw } from './kill.ts'
+import { leaveNetworks } from './leave-networks.ts'
 import { isAlive, nextState } from './lifecycle.ts'
 import type { Container } from './record.ts'
 
@@ -41,6 +42,7 @@ export async function removeContainer(
 
 /** A bundle that is still there says that what the last task held was not given back. */
 async function giveBackAll(context: ContainerContext, { id, record }: Container): Promise<void> {
+  await leaveNetworks(context, id, { isRemoved: true })
   if (existsSync(context.paths.bundle(id))) {
     await context.runtimes.get(record.runtime).delete(id, { force: true })
   }

@@ -1,6 +1,7 @@
 /** Gives a container another name. */
 import { KagoError } from '../../shared/errors.ts'
 import { operate } from '../operation/operation.ts'
+import { announce } from './announce.ts'
 import type { ContainerContext } from './context.ts'
 import { findContainer } from './find.ts'
 import { checkName } from './names.ts'
@@ -25,6 +26,8 @@ export async function renameContainer(
         })
       }),
     )
-    return { ...container, name }
+    const renamed = { ...container, name }
+    announce(context, renamed)
+    return renamed
   })
 }

@@ -1,6 +1,7 @@
 /** Starts a container: reads as the list of what starting one means. */
 import type { Duplex } from 'node:stream'
 import { type KagoError, toKagoError } from '../../shared/errors.ts'
+import { handOver } from '../network/attach.ts'
 import { type Operation, operate } from '../operation/operation.ts'
 import { quoteWords } from '../operation/shell.ts'
 import { launchShim, shimCommand } from '../shim/launch.ts'
@@ -10,6 +11,7 @@ import type { ContainerContext } from './context.ts'
 import { evidenceOfFailure } from './evidence.ts'
 import { noHealthYet } from './health-state.ts'
 import { findContainer } from './find.ts'
+import { joinNetworks } from './join-networks.ts'
 import { isAlive, nextState } from './lifecycle.ts'
 import { watchTask } from './on-exit.ts'
 import type { Container } from './record.ts'
@@ -76,15 +78,17 @@ export async function startSteps(
   try {
     const runtime = context.runtimes.get(container.record.runtime)
     const bundle = paths.bundle(id)
-    await operation.step(
+    const network = await joinNetworks(context, operation, container)
+    const written = operation.step(
       'write the bundle',
       {
         by: `${bundle}/config.json`,
         shell: `mkdir -p ${bundle}/rootfs`,
         undo: ['container.delete-bundle', id],
       },
-      () => writeContainerBundle(context, container, runtime, options.size),
+      () => writeContainerBundle(context, container, runtime, network.mode, options.size),
     )
+    await allDone([network.connected(), written])
 
     const startedAt = Date.now()
     const launch = taskOptions(context, container, runtime, options)
@@ -115,6 +119,7 @@ export async function startSteps(
         containers.updateTask(id, { ...noEnd, ...task, health: health ?? null }, 'quick')
       })
       watchTask(context, id, shim)
+      handOver(context.network, id)
     })
     return { container: { ...container, ...task }, attached }
   } catch (thrown) {
@@ -150,6 +155,12 @@ const noEnd = {
   restartAt: null,
   evidence: null,
 } as const
+
+/** Waits for all, also when one has failed: what is taken back then is at rest. */
+async function allDone(work: readonly Promise<void>[]): Promise<void> {
+  const results = await Promise.allSettled(work)
+  for (const result of results) if (result.status === 'rejected') throw result.reason
+}
 
 /** A command that cannot be run ends like a shell's: 126 or 127. */
 function exitOf(error: KagoError): { exitStatus?: number } {

@@ -29,7 +29,8 @@ export function containerUndos(context: ContainerContext): [string, ContainerUnd
   ]
 }
 
-function forget({ containers, events }: ContainerContext, id: string): void {
+function forget({ containers, events, network }: ContainerContext, id: string): void {
+  network.endpoints.remove(id)
   if (containers.find(id) === undefined) return
   containers.remove(id, 'quick')
   events.publish({ type: 'container', action: 'remove', id })

@@ -29,6 +29,11 @@ export const RESOLVE_IN_ROOT = 0x10
 
 const O_CLOEXEC = 0o2000000
 const F_SETPIPE_SZ = 1031
+const CLONE_NEWNET = 0x40000000
+const AF_NETLINK = 16
+const SOCK_RAW_CLOEXEC = 0o2000003
+const NETLINK_ROUTE = 0
+
 const AT_FDCWD = -100
 const AT_SYMLINK_NOFOLLOW = 0x100
 /** The number of openat2 on every architecture (added after numbers were unified). */
@@ -63,6 +68,9 @@ const prototypes = {
   open_tree: 'long syscall(long number, int directory, const uint8_t *path, unsigned int flags)',
   move_mount:
     'long syscall(long number, int from, const uint8_t *fromPath, int to, const uint8_t *toPath, unsigned int flags)',
+  socket: 'int socket(int domain, int type, int protocol)',
+  send: 'long send(int fd, const uint8_t *bytes, size_t length, int flags)',
+  recv: 'long recv(int fd, _Out_ uint8_t *bytes, size_t length, int flags)',
 } as const
 
 type Name = keyof typeof prototypes
@@ -217,6 +225,44 @@ export function makePipe(bytes: number): [number, number] {
   return [read, write]
 }
 
+/**
+ * Puts the calling thread, and it alone, into a new network namespace. Whoever calls goes back by `enterNetwork` in
+ * the same turn of the loop, before anything else can open a socket there.
+ */
+export function unshareNetwork(): void {
+  check('unshare', declared('unshare')(CLONE_NEWNET))
+}
+
+/** Puts the calling thread into the network namespace behind an open file. */
+export function enterNetwork(fd: number): void {
+  check('setns', declared('setns')(fd, CLONE_NEWNET))
+}
+
+/** A socket for rtnetlink(7) in the thread's network namespace, where it stays. The caller closes it. */
+export function openRouteSocket(): number {
+  return check('socket', declared('socket')(AF_NETLINK, SOCK_RAW_CLOEXEC, NETLINK_ROUTE))
+}
+
+/** Sends on a worker thread: the kernel does all that a netlink message asks for before send(2) returns. */
+export async function sendBytes(fd: number, bytes: Buffer): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<unknown>()
+  declared('send').async(fd, bytes, bytes.length, 0, (error: unknown, result: unknown) => {
+    if (error) reject(error)
+    else resolve(result)
+  })
+  // The worker's errno is lost on the way; a netlink message that cannot even be sent says EPERM or ENOBUFS.
+  if (Number(await promise) < 0) throw failure('send', constants.errno.ENOBUFS)
+}
+
+export function sendBytesNow(fd: number, bytes: Buffer): void {
+  check('send', declared('send')(fd, bytes, bytes.length, 0))
+}
+
+/** The next datagram, into `buffer`; its length. Waits for it. */
+export function receiveBytes(fd: number, buffer: Buffer): number {
+  return check('recv', declared('recv')(fd, buffer, buffer.length, 0))
+}
+
 /** The kernel's number for a device, as `stat` shows it in `rdev`. */
 export function makeDevice(major: number, minor: number): bigint {
   const [high, low] = [BigInt(major), BigInt(minor)]
@@ -229,8 +275,13 @@ function check(syscall: string, result: unknown, path?: Path): number {
   return value
 }
 
+/** The name of an error's number: `ENOENT`. */
+export function errnoName(errno: number): string {
+  return errnoNames.get(errno) ?? `errno ${errno}`
+}
+
 function failure(syscall: string, errno: number, path?: Path): NodeJS.ErrnoException {
-  const code = errnoNames.get(errno) ?? `errno ${errno}`
+  const code = errnoName(errno)
   const shown = path === undefined ? undefined : path.toString()
   const error: NodeJS.ErrnoException = new Error(
     `${code}: ${syscall} failed${shown === undefined ? '' : `, '${shown}'`}`,

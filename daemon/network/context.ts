@@ -1,11 +1,14 @@
 /** What the verbs of networks work with. Made once, where the daemon is composed. */
 import type { Config } from '../config.ts'
 import type { EventBus } from '../events/bus.ts'
+import type { Namespace } from '../host/netns.ts'
+import { openRouting, type RouteSocket } from '../host/netlink.ts'
 import type { OperationContext } from '../operation/operation.ts'
 import type { NameService } from './name-service.ts'
 import type { Paths } from '../paths.ts'
 import type { ContainerTable } from '../state/containers.ts'
 import type { EndpointTable, NetworkTable } from '../state/networks.ts'
+import { createNamespacePool, type NamespacePool } from './pool.ts'
 
 export interface NetworkContext extends OperationContext {
   readonly config: Config
@@ -16,4 +19,50 @@ export interface NetworkContext extends OperationContext {
   readonly containers: Pick<ContainerTable, 'find'>
   readonly events: EventBus
   readonly nameService: NameService
+  readonly memory: NetworkMemory
+}
+
+/** A bridge that is there. */
+export interface Bridge {
+  index: number
+  mtu: number
+}
+
+/** What is known and open between two calls, and lost without harm. */
+export interface NetworkMemory {
+  /** In the host's namespace, for what a start waits for. */
+  readonly routing: RouteSocket
+  /** The same for what nobody waits for: the kernel takes some 20 ms to delete a link. */
+  readonly removals: RouteSocket
+  readonly pool: NamespacePool
+  /** Bridges that are known to be there, by network. */
+  readonly bridges: Map<string, Promise<Bridge>>
+  /** Namespaces of containers that are being started, until their process holds them. */
+  readonly namespaces: Map<string, Namespace>
+  /** The last address that was handed out, by network and family: the next one is looked for after it. */
+  readonly cursors: Map<string, bigint>
+  close(): void
+}
+
+const namespacesReady = 3
+
+export function createNetworkMemory({ log }: Pick<OperationContext, 'log'>): NetworkMemory {
+  const routing = openRouting()
+  const removals = openRouting()
+  const pool = createNamespacePool(namespacesReady, log)
+  const namespaces = new Map<string, Namespace>()
+  return {
+    routing,
+    removals,
+    pool,
+    bridges: new Map(),
+    namespaces,
+    cursors: new Map(),
+    close() {
+      pool.close()
+      for (const namespace of namespaces.values()) namespace.close()
+      routing.close()
+      removals.close()
+    },
+  }
 }

@@ -33,7 +33,8 @@ export interface RunOptions {
   init: boolean
   terminal: boolean
   stdin: boolean
-  network: 'none' | 'host'
+  /** What it was asked for by: `SpecInput.networkMode` is what becomes of it. */
+  network: string
   /** -1000 to 1000. */
   oomScoreAdj?: number
   /** `host:address`, for /etc/hosts. */
@@ -118,7 +119,7 @@ export const defaultRunOptions: RunOptions = {
   init: false,
   terminal: false,
   stdin: false,
-  network: 'none',
+  network: 'bridge',
   extraHosts: [],
   dns: [],
 }

@@ -97,7 +97,13 @@ const runFields = {
   terminal: Type.Boolean(),
   /** Whether stdin stays open. */
   stdin: Type.Boolean(),
-  network: Type.Union([Type.Literal('none'), Type.Literal('host')]),
+  /** The name or id of a network, `none`, `host`, or `container:NAME` to share that container's. */
+  network: Type.String({ minLength: 1, maxLength: 300 }),
+  /** Names that the container has in that network beside its own. */
+  networkAliases: Type.Optional(Type.Array(Type.String({ maxLength: 255 }), { maxItems: 100 })),
+  ipv4Address: Type.Optional(Type.String({ maxLength: 64 })),
+  ipv6Address: Type.Optional(Type.String({ maxLength: 64 })),
+  macAddress: Type.Optional(Type.String({ maxLength: 64 })),
   oomScoreAdj: Type.Optional(Type.Integer({ minimum: -1000, maximum: 1000 })),
   /** `name:address`; the address `host-gateway` is the host's, as the container sees it. */
   extraHosts: Words,
@@ -231,10 +237,31 @@ export const ContainerSummary = closed({
   ports: Type.Array(Port),
   labels: StringMap,
   mounts: Type.Array(Type.String()),
+  /** What it was created with: a network, `none`, `host` or `container:ID`. */
   network: Type.String(),
+  /** The names of the networks that it is in. */
+  networks: Type.Array(Type.String()),
   runtime: Type.String(),
 })
 export type ContainerSummary = Static<typeof ContainerSummary>
+
+const orNull = Type.Union([Type.String(), Type.Null()])
+
+/** A container's place in a network. Interface, addresses and gateways are null while it does not run. */
+export const ContainerNetwork = closed({
+  networkId: Type.String(),
+  networkName: Type.String(),
+  interface: orNull,
+  ipv4Address: orNull,
+  ipv4Gateway: orNull,
+  ipv4PrefixLength: Type.Integer(),
+  ipv6Address: orNull,
+  ipv6Gateway: orNull,
+  ipv6PrefixLength: Type.Integer(),
+  macAddress: orNull,
+  aliases: Type.Array(Type.String()),
+})
+export type ContainerNetwork = Static<typeof ContainerNetwork>
 
 export const ContainerDetails = closed({
   id: Type.String(),
@@ -257,6 +284,7 @@ export const ContainerDetails = closed({
     user: Type.String(),
   }),
   options: ContainerOptions,
+  networks: Type.Array(ContainerNetwork),
   runtime: Type.String(),
   snapshotter: Type.String(),
   health: Type.Union([Health, Type.Null()]),

@@ -50,6 +50,14 @@ export const endpoints = {
   'container.commit': 'POST /v1/containers/:id/commit',
   'container.export': 'GET /v1/containers/:id/export',
 
+  'network.create': 'POST /v1/networks',
+  'network.list': 'GET /v1/networks',
+  'network.inspect': 'GET /v1/networks/:network',
+  'network.remove': 'DELETE /v1/networks/:network',
+  'network.prune': 'POST /v1/networks/prune',
+  'network.connect': 'POST /v1/networks/:network/connect',
+  'network.disconnect': 'POST /v1/networks/:network/disconnect',
+
   'operation.list': 'GET /v1/operations',
   'operation.inspect': 'GET /v1/operations/:id',
 } as const

@@ -4,6 +4,7 @@ import type { RouteId } from './endpoints.ts'
 import { eventRoutes } from './events.ts'
 import { fileRoutes } from './files.ts'
 import { imageRoutes } from './images.ts'
+import { networkRoutes } from './networks.ts'
 import { operationRoutes } from './operations.ts'
 import type { Route } from './route.ts'
 import { statsRoutes } from './stats.ts'
@@ -16,6 +17,7 @@ export const routes = {
   ...imageRoutes,
   ...containerRoutes,
   ...fileRoutes,
+  ...networkRoutes,
   ...operationRoutes,
 } as const satisfies Record<RouteId, Route>
 

@@ -1,5 +1,5 @@
 /** A real kagod on roots of its own, and a small client of its protocol, for the tests. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -144,6 +144,7 @@ export async function startKagod(
       for (const { id } of await kagod.list())
         await kagod.request('DELETE', `/v1/containers/${id}?force=true`)
       await kagod.stop()
+      for (const name of ownLinks(dataRoot)) spawnSync('ip', ['link', 'delete', name])
       rmSync(root, { recursive: true, force: true })
     },
   }
@@ -286,6 +287,14 @@ export async function readRun(stream: Duplex): Promise<RunResult> {
   return result
 }
 
+/** The interfaces that bear the mark of the daemon with this data root. */
+export function ownLinks(dataRoot: string): string[] {
+  const mark = `kago ${createHash('sha256').update(dataRoot).digest('hex').slice(0, 12)} `
+  const { stdout } = spawnSync('ip', ['-j', 'link'], { encoding: 'utf8' })
+  const links = JSON.parse(stdout) as { ifname: string; ifalias?: string }[]
+  return links.filter(({ ifalias }) => ifalias?.startsWith(mark)).map(({ ifname }) => ifname)
+}
+
 /** What a container engine may leave behind, by kind: to be compared before and after. */
 export function leftovers(kagod: Kagod): Record<string, string[]> {
   const names = (directory: string) => {
@@ -302,6 +311,7 @@ export function leftovers(kagod: Kagod): Record<string, string[]> {
     runtime: names(join(kagod.runRoot, 'runtime', 'runc')),
     mounts: mounts.filter((line) => line.includes(kagod.dataRoot) || line.includes(kagod.runRoot)),
     shims: shimsOf(kagod),
+    links: ownLinks(kagod.dataRoot).filter((name) => name.startsWith('kv')),
   }
 }
 

@@ -6,6 +6,7 @@ import type { DurationHistogram } from '../../telemetry/metrics.ts'
 import type { Handlers } from '../route-table.ts'
 import { containerHandlers } from './containers.ts'
 import { imageHandlers } from './images.ts'
+import { networkHandlers } from './networks.ts'
 import { operationHandlers } from './operations.ts'
 import { systemHandlers } from './system.ts'
 
@@ -14,6 +15,7 @@ export function nativeHandlers(context: ContainerContext, durations: DurationHis
     ...systemHandlers(context, durations),
     ...imageHandlers(context.image),
     ...containerHandlers(context),
+    ...networkHandlers(context),
     ...operationHandlers(context.journal, (text) => containerIdOf(context, text)),
   }
 }

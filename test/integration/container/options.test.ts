@@ -60,7 +60,7 @@ describe('the process', () => {
       '2048\n',
     ],
     ['has its sysctls', { sysctls: { 'kernel.msgmax': '12345' } }, 'cat /proc/sys/kernel/msgmax', '12345\n'],
-    ['sees no network but its own loopback', {}, 'ls /sys/class/net', 'lo\n'],
+    ['sees no network but its own loopback', { network: 'none' }, 'ls /sys/class/net', 'lo\n'],
     ['has Docker’s capabilities', {}, 'grep CapEff /proc/self/status', 'CapEff:\t00000000a80425fb\n'],
     [
       'loses capabilities that are dropped',

@@ -50,7 +50,8 @@ const summary = {
   ports: [],
   labels: { app: 'x', evil: 'a\nb' },
   mounts: ['/src'],
-  network: 'none',
+  network: 'web',
+  networks: ['web', 'back'],
   runtime: 'runc',
 }
 
@@ -160,10 +161,26 @@ describe('inspect', () => {
       resources: { memoryBytes: 1024 },
       labels: {},
       ulimits: [],
-      network: 'none',
+      network: 'web',
       terminal: true,
       stdin: false,
     },
+    networks: [
+      {
+        networkId: 'n1',
+        networkName: 'web',
+        interface: 'eth0',
+        ipv4Address: '10.6.0.9',
+        ipv4Gateway: '10.6.0.1',
+        ipv4PrefixLength: 24,
+        ipv6Address: null,
+        ipv6Gateway: null,
+        ipv6PrefixLength: 0,
+        macAddress: '02:00:00:00:00:09',
+        aliases: [],
+      },
+    ],
+    health: null,
     runtime: 'runc',
     snapshotter: 'overlay',
     paths: { directory: '/d', bundle: '/b', log: '/l' },
@@ -176,18 +193,55 @@ describe('inspect', () => {
     layers: [],
     config: {},
   }
+  const network = {
+    id: 'n'.repeat(64),
+    name: 'back',
+    createdAt: longAgo,
+    bridge: 'kg-1',
+    internal: false,
+    ipv6: false,
+    mtu: null,
+    subnets: [{ subnet: '10.5.0.0/16', gateway: '10.5.0.1' }],
+    labels: {},
+    options: {},
+    containers: [
+      {
+        containerId: 'c1',
+        containerName: 'web',
+        interface: 'eth0',
+        ipv4Address: '10.5.0.2',
+        ipv6Address: null,
+        macAddress: '02:6b:0a:05:00:02',
+        aliases: [],
+      },
+    ],
+  }
   const handlers: FakeHandlers = {
     'container.inspect': ({ params }) =>
       params['id'] === 'web' ? { json: details } : failed('not_found', 'no container'),
     'image.inspect': ({ query }) =>
       query.get('name') === 'alpine' ? { json: image } : failed('not_found', 'no image'),
+    'network.inspect': ({ params }) =>
+      params['network'] === 'back' ? { json: network } : failed('not_found', 'no network'),
   }
 
   test('prints a list of what was found, and tells what was not', async () => {
     const result = await kago(handlers, ['inspect', 'web', 'nope', 'alpine'])
     expect(JSON.parse(result.stdout)).toEqual([details, image])
     expect(result).toMatchObject({ status: 3 })
-    expect(result.stderr).toContain('no such container or image: nope')
+    expect(result.stderr).toContain('no such container, image or network: nope')
+  })
+
+  test('knows networks by their own names and Docker’s', async () => {
+    const format = '{{.bridge}} {{(index .IPAM.Config 0).Gateway}} {{.Containers.c1.IPv4Address}}'
+    expect((await kago(handlers, ['network', 'inspect', '-f', format, 'back'])).stdout).toBe(
+      'kg-1 10.5.0.1 10.5.0.2/16\n',
+    )
+    expect((await kago(handlers, ['inspect', '-f', '{{.NetworkSettings.IPAddress}}', 'web'])).stdout).toBe(
+      '10.6.0.9\n',
+    )
+    const first = '{{(index .NetworkSettings.Networks "web").MacAddress}}'
+    expect((await kago(handlers, ['inspect', '-f', first, 'web'])).stdout).toBe('02:00:00:00:00:09\n')
   })
 
   test('knows its own names and Docker’s', async () => {

@@ -124,9 +124,26 @@ test('an empty entrypoint takes the image’s away', () => {
   expect(body('--entrypoint', '/bin/x', 'y').entrypoint).toEqual(['/bin/x'])
 })
 
-test('networks that are not there yet are refused by name', () => {
+test('a network, and what the container has there', () => {
   expect(body('--net', 'host', 'x').network).toBe('host')
-  expect(() => body('--network', 'bridge', 'x')).toThrow('there is no network "bridge" yet')
+  expect(body('x').network).toBeUndefined()
+  const words = [
+    '--network',
+    'web',
+    '--ip',
+    '10.5.0.9',
+    '--ip6',
+    'fd00::9',
+    '--mac-address',
+    '02:00:00:00:00:01',
+  ]
+  expect(body(...words, '--network-alias', 'db', '--net-alias', 'cache', 'x')).toMatchObject({
+    network: 'web',
+    ipv4Address: '10.5.0.9',
+    ipv6Address: 'fd00::9',
+    macAddress: '02:00:00:00:00:01',
+    networkAliases: ['db', 'cache'],
+  })
 })
 
 test('a pull policy that is none names the nearest', () => {

@@ -1,0 +1,40 @@
+/** Removes the networks that no container is in, running or not. */
+import { isKagoError } from '../../shared/errors.ts'
+import type { NetworkContext } from './context.ts'
+import { networkFilter } from './describe.ts'
+import { defaultNetworkName, readNetwork } from './records.ts'
+import { removeNetwork } from './remove.ts'
+
+export interface PruneOptions {
+  /** Only say which would go. */
+  dryRun?: boolean | undefined
+  filter?: readonly string[] | undefined
+}
+
+export async function pruneNetworks(
+  context: NetworkContext,
+  { dryRun = false, filter = [] }: PruneOptions = {},
+): Promise<{ networks: { id: string; name: string }[] }> {
+  const matches = networkFilter(context, filter)
+  const unused = context.networks
+    .list()
+    .map(readNetwork)
+    .filter(({ id, name }) => name !== defaultNetworkName && context.endpoints.ofNetwork(id).length === 0)
+    .filter(matches)
+  const networks: { id: string; name: string }[] = []
+  for (const { id, name } of unused) {
+    if (dryRun || (await isRemoved(context, id))) networks.push({ id, name })
+  }
+  return { networks }
+}
+
+/** Somebody may have joined it, or removed it, since. */
+async function isRemoved(context: NetworkContext, id: string): Promise<boolean> {
+  try {
+    await removeNetwork(context, id)
+    return true
+  } catch (error) {
+    if (isKagoError(error, 'in_use', 'not_found')) return false
+    throw error
+  }
+}

@@ -1,0 +1,23 @@
+/** What takes the steps of network operations back. Each accepts a step that was done, half done or not begun. */
+import type { NetworkContext } from './context.ts'
+import { detachContainer, forgetContainer, leaveNetwork } from './detach.ts'
+import { readNetwork } from './records.ts'
+import { deleteBridge } from './remove.ts'
+
+type NetworkUndo = (id: string, ...more: never[]) => Promise<void>
+
+export function networkUndos(context: NetworkContext): [string, NetworkUndo][] {
+  return [
+    ['network.detach', (containerId) => detachContainer(context, containerId)],
+    ['network.forget', (containerId) => forgetContainer(context, containerId)],
+    ['network.leave', (containerId, networkId: string) => leaveNetwork(context, containerId, networkId)],
+    ['network.remove', (id) => removeAgain(context, id)],
+  ]
+}
+
+async function removeAgain(context: NetworkContext, id: string): Promise<void> {
+  const row = context.networks.find(id)
+  if (row === undefined) return
+  context.networks.remove(id)
+  await deleteBridge(context, readNetwork(row))
+}
