@@ -111,7 +111,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     endpoints: endpointTable(database),
     containers,
     events,
-    nameService: createNameService(log),
+    nameService: createNameService(log, config.resolvConf),
     memory: createNetworkMemory(operations),
   }
   const context: ContainerContext = {

@@ -44,6 +44,8 @@ export const ConfigFile = closed({
   mirrors: Type.Optional(Type.Record(Type.String(), Type.Array(Type.String({ minLength: 1 })))),
   /** Directory with `HOST[:PORT]/ca.crt`. */
   certsDir: Type.Optional(AbsolutePath),
+  /** Which name servers containers' questions are passed on to: a resolv.conf(5), read again when it has changed. */
+  resolvConf: Type.Optional(AbsolutePath),
   /** The bridge of the network `bridge`, which containers join unless they are told otherwise. */
   bridge: Type.Optional(Type.String({ pattern: '^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}$' })),
   /** The nftables table (of family inet) that this daemon writes, alone. */
@@ -93,6 +95,7 @@ export function readConfig(file: string | undefined, overrides: Partial<ConfigFi
     insecureRegistries: given.insecureRegistries ?? [],
     mirrors: given.mirrors ?? {},
     certsDir: given.certsDir ?? '/etc/kago/certs.d',
+    resolvConf: given.resolvConf ?? '/etc/resolv.conf',
     bridge: given.bridge ?? 'kago0',
     firewallTable: given.firewallTable ?? 'kago',
     addressPools: given.addressPools ?? defaultPools,

@@ -5,7 +5,7 @@ import type { ContainerContext } from './context.ts'
 import type { Container } from './record.ts'
 
 export function nameOptions(
-  { network: { networks, endpoints } }: ContainerContext,
+  { config, network: { networks, endpoints } }: ContainerContext,
   { id, record: { options, hostname } }: Container,
 ): NameOptions {
   const { network, extraHosts, dns, dnsSearch = [], dnsOptions = [] } = options
@@ -30,5 +30,6 @@ export function nameOptions(
     dns,
     dnsSearch,
     dnsOptions,
+    hostResolvConf: config.resolvConf,
   }
 }

@@ -26,7 +26,7 @@ export function etcFilesIn(directory: string): EtcFiles {
  */
 export function writeEtcFiles(directory: string, options: NameOptions): EtcFiles {
   const files = etcFilesIn(directory)
-  const { hosts, resolvConf } = render(options, readHostFiles())
+  const { hosts, resolvConf } = render(options, readHostFiles(options))
   const texts = [
     [files.hosts, hosts],
     [files.hostname, `${options.hostname}\n`],
@@ -46,7 +46,7 @@ export async function updateEtcFiles(
   after: NameOptions,
 ): Promise<void> {
   const files = etcFilesIn(directory)
-  const host = readHostFiles()
+  const host = readHostFiles(after)
   const [was, is] = [render(before, host), render(after, host)]
   const [hosts, resolvConf] = await Promise.all([readSmall(files.hosts), readSmall(files.resolvConf)])
   // The files are written in place: another file in their place would not be the one that is mounted.
@@ -76,10 +76,10 @@ async function readSmall(path: string): Promise<string | undefined> {
   return size > maxBytes ? undefined : await readFile(path, 'utf8')
 }
 
-function readHostFiles(): HostFiles {
+function readHostFiles({ hostResolvConf }: NameOptions): HostFiles {
   return {
     hosts: readHostFile('/etc/hosts', localNames),
-    resolvConf: parseResolvConf(readHostFile('/etc/resolv.conf', '')),
+    resolvConf: parseResolvConf(readHostFile(hostResolvConf, '')),
   }
 }
 

@@ -16,6 +16,8 @@ export interface NameOptions {
   dns: readonly string[]
   dnsSearch: readonly string[]
   dnsOptions: readonly string[]
+  /** The file that says what the host's are. */
+  hostResolvConf: string
 }
 
 /** What a container has on one network. */

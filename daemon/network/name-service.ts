@@ -11,9 +11,10 @@ export interface NameService {
   readonly server: NameServer
 }
 
-export function createNameService(log: Log): NameService {
+/** `resolvConf`: the file that says whom to ask for the names of others. */
+export function createNameService(log: Log, resolvConf: string): NameService {
   const names = createNames()
-  return { names, server: createNameServer({ names, resolvers: createHostResolvers(), log }) }
+  return { names, server: createNameServer({ names, resolvers: createHostResolvers(resolvConf), log }) }
 }
 
 /**

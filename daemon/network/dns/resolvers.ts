@@ -9,7 +9,7 @@ export interface HostResolvers {
 
 const itself: ResolvConf = { nameServers: ['127.0.0.1'], search: [], options: [] }
 
-export function createHostResolvers(path = '/etc/resolv.conf'): HostResolvers {
+export function createHostResolvers(path: string): HostResolvers {
   let known: { version: string; conf: ResolvConf } | undefined
   return {
     read() {

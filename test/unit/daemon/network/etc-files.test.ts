@@ -18,6 +18,7 @@ const before: NameOptions = {
   dns: [],
   dnsSearch: [],
   dnsOptions: [],
+  hostResolvConf: '/etc/resolv.conf',
 }
 const after = { ...before, endpoints: [endpoint(2)] }
 

@@ -14,6 +14,7 @@ const none: NameOptions = {
   dns: [],
   dnsSearch: [],
   dnsOptions: [],
+  hostResolvConf: '/etc/resolv.conf',
 }
 const user = { addresses: ['10.64.1.2', 'fd00:1::2'], gateways: ['10.64.1.1', 'fd00:1::1'], hasNames: true }
 const bridge = { addresses: ['10.64.0.2'], gateways: ['10.64.0.1'], hasNames: false }

@@ -38,7 +38,7 @@ const row = (ipv4: string | null): EndpointRow => ({
 })
 
 it('what is announced of a container is what its endpoints hold', async () => {
-  const nameService = createNameService(log)
+  const nameService = createNameService(log, '/etc/resolv.conf')
   onTestFinished(() => nameService.server.close())
   const port = await openNames(nameService, network)
   expect(nameService.server.portOf('n1')).toBe(port)
