@@ -1,6 +1,5 @@
 /** The bridge of a network: made, with the gateway's addresses, when it is needed and is not there. */
 import { randomBytes } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
 import { formatAddress } from '../../shared/address.ts'
 import { KagoError } from '../../shared/errors.ts'
 import {
@@ -19,6 +18,7 @@ import { linkMark } from './link-mark.ts'
 import { addressFrom, formatMac, prefixOf } from './ipam.ts'
 import { openNames } from './name-service.ts'
 import { hostInterfaceOf, type Network } from './records.ts'
+import { allowForwarding, allowNeighbours } from './sysctls.ts'
 
 /** The network's bridge, up and with its addresses. Known at once when it was asked for before. */
 export async function ensureBridge(context: NetworkContext, network: Network): Promise<Bridge> {
@@ -52,6 +52,7 @@ async function makeBridge(context: NetworkContext, network: Network): Promise<Br
   if (link === undefined) throw new KagoError('unavailable', `the bridge ${network.bridge} went again`)
   const hasIpv6 = network.subnets.some(({ subnet }) => subnet.includes(':'))
   allowForwarding(hasIpv6)
+  allowNeighbours(hasIpv6)
   await memory.routing.send([
     ...(hasIpv6 ? [] : [withoutOwnAddress(network.bridge)]),
     changeLink(network.bridge, { isUp: true, alias: `${linkMark(context)}network ${network.name}` }),
@@ -92,45 +93,4 @@ function strays(context: NetworkContext, network: Network, bridge: Link, links: 
 function mtuOfDefaultRoute({ memory }: NetworkContext, links: readonly Link[]): number {
   const route = listRoutes(memory.routing).find(({ subnet, link }) => subnet.prefix === 0 && link !== 0)
   return links.find(({ index }) => index === route?.link)?.mtu ?? 1500
-}
-
-/**
- * Lets the machine pass packets on, as Docker does too; it stays so. With IPv6 forwarding the kernel no longer heeds
- * router advertisements, by which the machine itself may have its address: so interfaces that did heed them go on.
- */
-function allowForwarding(hasIpv6: boolean): void {
-  setSysctl('/proc/sys/net/ipv4/ip_forward', '1')
-  if (!hasIpv6 || readSysctl('/proc/sys/net/ipv6/conf/all/forwarding') !== '0') return
-  for (const name of interfaces()) {
-    const path = `/proc/sys/net/ipv6/conf/${name}/accept_ra`
-    if (readSysctl(path) === '1') setSysctl(path, '2')
-  }
-  setSysctl('/proc/sys/net/ipv6/conf/all/forwarding', '1')
-}
-
-function interfaces(): string[] {
-  return [...readFileSync('/proc/net/dev', 'utf8').matchAll(/^\s*([^\s:]+):/gm)].map(([, name = '']) => name)
-}
-
-/** Undefined where the kernel does not have it: IPv6 may be switched off. */
-function readSysctl(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8').trim()
-  } catch {
-    return undefined
-  }
-}
-
-/** Written only if it is different. */
-function setSysctl(path: string, value: string): void {
-  if (readSysctl(path) === value) return
-  try {
-    writeFileSync(path, value)
-  } catch (error) {
-    const name = path.replace('/proc/sys/', '').replaceAll('/', '.')
-    throw new KagoError('unavailable', `cannot set the sysctl ${name} to ${value}`, {
-      hint: `set it on the host: sysctl -w ${name}=${value}`,
-      cause: error,
-    })
-  }
 }

@@ -96,6 +96,20 @@ describe('a container finds another', () => {
     expect(await ok('exec', 'asker', 'ping', '-c', '1', '-W', '2', 'web')).toContain(`(${web})`)
   })
 
+  test('by the resolver of glibc', async () => {
+    const mounts = ['/usr/lib:/lib', '/usr/lib64:/lib64', '/usr:/usr'].flatMap((mount) => [
+      '-v',
+      `${mount}:ro`,
+    ])
+    const getent = (...words: string[]) =>
+      ok('run', '--rm', '--network', 'shop', ...mounts, 'localhost/busybox', '/usr/bin/getent', ...words)
+    const web = await addressOf('web')
+    expect(await getent('ahostsv4', 'web')).toMatch(new RegExp(`^${web} +STREAM web\\n`))
+    expect(await getent('hosts', web)).toMatch(new RegExp(`^${web} +web\\.shop\\n$`))
+    const lines = (await getent('ahostsv4', 'front')).split('\n')
+    expect(lines.filter((line) => line.includes('STREAM'))).toHaveLength(2)
+  })
+
   test("by its name, an alias, its id, its host name, and each with the network's name", async () => {
     const [web, db] = [await addressOf('web'), await addressOf('db')]
     const { id } = await kagod.inspect('web')
@@ -119,11 +133,11 @@ describe('a container finds another', () => {
 
   test('with those that share an alias first in turn', async () => {
     const both = [await addressOf('web'), await addressOf('db')].sort()
-    const seen = new Set<string | undefined>()
+    const seen = new Set<string>()
     for (let count = 0; count < 4; count++) {
       const answer = await short('asker', 'front')
       expect(answer.toSorted()).toEqual(both)
-      seen.add(answer[0])
+      seen.add(answer[0] ?? '')
     }
     expect([...seen].sort()).toEqual(both)
   })

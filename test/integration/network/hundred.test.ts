@@ -53,6 +53,6 @@ test('each of them resolves and reaches all', async () => {
   // More than fits into a datagram of 512 bytes: some by UDP, all by TCP.
   const { stdout } = await kago('exec', 'c0', 'nslookup', '-type=a', 'everyone')
   const found = new Set([...stdout.matchAll(/^Address: (10\.[\d.]+)$/gm)].map((match) => match[1]))
-  expect(found.size).toBeGreaterThan(20)
+  expect(found.size).toBeGreaterThan(15)
   expect([...addresses.values()]).toEqual(expect.arrayContaining([...found]))
 }, 600_000)
