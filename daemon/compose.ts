@@ -47,6 +47,7 @@ import { startSpawner } from './shim/spawner.ts'
 import { openSnapshotter } from './snapshot/choose.ts'
 import { containerTable } from './state/containers.ts'
 import { openDatabase } from './state/database.ts'
+import { diskUsageTable } from './state/disk-usage.ts'
 import { imageTable } from './state/images.ts'
 import { endpointTable, networkTable } from './state/networks.ts'
 import { operationTable } from './state/operations.ts'
@@ -132,6 +133,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       probe: (container, check) => probe(context, container, check),
       act: (id, action) => helpUnhealthy(context, id, action),
     }),
+    usage: diskUsageTable(database),
     cleanUps: new Map(),
   }
   for (const [name, undo] of [...imageUndos(image), ...networkUndos(network), ...containerUndos(context)])

@@ -1,7 +1,7 @@
 /** `kago ps`: the list of containers. */
 import { shortId } from '../../shared/id.ts'
 import type { ContainerSummary } from '../../shared/protocol/containers.ts'
-import { formatAge } from '../../shared/units.ts'
+import { formatAge, formatBytes } from '../../shared/units.ts'
 import { call } from '../client/client.ts'
 import { command as declare } from '../command.ts'
 import { describePorts, describeStatus } from '../format/container.ts'
@@ -29,6 +29,7 @@ export const command = declare({
     latest: flag('Show the last one, running or not', { short: 'l' }),
     'no-trunc': flag('Show everything in full'),
     quiet: flag('Print only ids', { short: 'q' }),
+    size: flag('Show how much each wrote, and with its image', { short: 's' }),
   },
   async run({ client, options }) {
     const limit = options.latest ? 1 : options.last
@@ -36,6 +37,7 @@ export const command = declare({
       all: options.all,
       limit: limit !== undefined && limit > 0 ? limit : undefined,
       filter: options.filter.length === 0 ? undefined : options.filter,
+      size: options.size || options.format?.includes('.Size') ? true : undefined,
     })
     const containers = await call(client, 'container.list', { query })
     const isShort = !options['no-trunc']
@@ -44,7 +46,9 @@ export const command = declare({
       return undefined
     }
     const rows = containers.map((container) => toRow(container, isShort, Date.now()))
-    await print(renderListing({ titles, usual, rows }, options.format))
+    await print(
+      renderListing({ titles, usual: options.size ? `${usual}\t{{.Size}}` : usual, rows }, options.format),
+    )
     return undefined
   },
 })
@@ -66,6 +70,7 @@ const titles = {
   Mounts: 'MOUNTS',
   Networks: 'NETWORKS',
   Runtime: 'RUNTIME',
+  Size: 'SIZE',
 }
 
 function toRow(container: ContainerSummary, isShort: boolean, now: number): Row {
@@ -87,10 +92,18 @@ function toRow(container: ContainerSummary, isShort: boolean, now: number): Row 
     Mounts: container.mounts.map((mount) => (isShort ? shorten(mount, 15) : mount)).join(','),
     Networks: container.networks.length === 0 ? container.network : container.networks.join(','),
     Runtime: container.runtime,
+    Size: describeSize(container.size),
   }).map(([key, value]) => [key, escapeLine(value)])
   const Label = (key: unknown) => {
     const name = String(key)
     return escapeLine(Object.hasOwn(labels, name) ? (labels[name] ?? '') : '')
   }
   return { ...Object.fromEntries(safe), Label }
+}
+
+/** What could not be measured in time has a wave before it. */
+function describeSize(size: ContainerSummary['size']): string {
+  if (size === undefined) return ''
+  const wave = size.isEstimate ? '~' : ''
+  return `${wave}${formatBytes(size.writableBytes)} (virtual ${wave}${formatBytes(size.rootBytes)})`
 }

@@ -20,6 +20,7 @@ export const verbs = {
   cp: entry('Copy files between a container and this machine', () => import('./cp.ts')),
   create: entry('Create a container without starting it', () => import('./create.ts')),
   events: entry('Show what happens, or happened', () => import('./events.ts')),
+  df: entry('Show what everything takes on the disk', () => import('./df.ts')),
   diff: entry('Show what a container changed in its files', () => import('./diff.ts')),
   exec: entry('Run a command in a running container', () => import('./exec.ts')),
   explain: entry('Show what an operation did, step by step', () => import('./explain.ts')),
@@ -148,6 +149,6 @@ export const nouns: Readonly<Record<string, Noun>> = {
   },
   system: {
     summary: 'See the daemon and its machine',
-    verbs: { events: 'events', info: 'info', version: 'version' },
+    verbs: { df: 'df', events: 'events', info: 'info', version: 'version' },
   },
 }

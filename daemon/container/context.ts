@@ -9,6 +9,7 @@ import type { Runtimes } from '../runtime/runtimes.ts'
 import type { HostFacts } from '../runtime/spec.ts'
 import type { StartShim } from '../shim/launch.ts'
 import type { ContainerTable } from '../state/containers.ts'
+import type { DiskUsageTable } from '../state/disk-usage.ts'
 import type { Locks } from './locks.ts'
 import type { HealthMonitor } from './health-monitor.ts'
 import type { BackOffs } from './back-offs.ts'
@@ -31,6 +32,8 @@ export interface ContainerContext extends OperationContext {
   /** Containers that their restart policy will start. */
   readonly backOffs: BackOffs
   readonly health: HealthMonitor
+  /** The ledger of disk space. */
+  readonly usage: DiskUsageTable
   /** What goes on after a reply, by container. */
   readonly cleanUps: Map<string, Promise<void>>
 }

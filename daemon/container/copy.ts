@@ -6,6 +6,7 @@ import type { ContainerContext } from './context.ts'
 import { isAlive } from './lifecycle.ts'
 import { bareRoot, readableRoot, settledContainer, writableRoot } from './root.ts'
 import type { PackJob } from './tree/job.ts'
+import { measureWritable } from './usage.ts'
 import { runTree } from './tree/run-tree.ts'
 
 export interface FileQuery {
@@ -65,6 +66,7 @@ export async function writeFiles(
         const root = writableRoot(context, current)
         const run = runTree(context, { do: 'place', root, path, mode }, { input, signal })
         const [{ bytes }] = await Promise.all([run.done, drain(run.bytes)])
+        if (!isAlive(current.state)) await measureWritable(context, current.id)
         return { bytes }
       }),
     )

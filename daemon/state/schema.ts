@@ -150,4 +150,16 @@ export const migrations: readonly string[] = [
   CREATE UNIQUE INDEX endpoints_by_ipv6 ON endpoints(network_id, ipv6);
   CREATE UNIQUE INDEX endpoints_by_mac ON endpoints(network_id, mac);
   `,
+  `
+  -- the ledger of disk space: what was last measured, of what changes; id of a container, name of a volume
+  CREATE TABLE disk_usage (
+    kind TEXT NOT NULL,
+    id TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    measured_at INTEGER NOT NULL,
+    PRIMARY KEY (kind, id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TRIGGER container_usage_ends AFTER DELETE ON containers
+  BEGIN DELETE FROM disk_usage WHERE kind = 'container' AND id = OLD.id; END;
+  `,
 ]

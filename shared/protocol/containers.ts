@@ -242,6 +242,15 @@ export const ContainerSummary = closed({
   /** The names of the networks that it is in. */
   networks: Type.Array(Type.String()),
   runtime: Type.String(),
+  /** Where it was asked for: bytes it wrote, and with its image's layers. */
+  size: Type.Optional(
+    closed({
+      writableBytes: Type.Integer(),
+      rootBytes: Type.Integer(),
+      /** It runs and could not be measured in time: as it was last known. */
+      isEstimate: Type.Boolean(),
+    }),
+  ),
 })
 export type ContainerSummary = Static<typeof ContainerSummary>
 
@@ -331,6 +340,8 @@ export const containerRoutes = {
     query: closed({
       all: flag,
       limit: Type.Optional(Type.Integer({ minimum: 1 })),
+      /** Also how much each has written. */
+      size: flag,
       /** `key=value`, as Docker's: id, name, label, status, exited, ancestor, before, since. */
       filter: Type.Optional(Type.Array(Type.String({ maxLength: 1000 }), { maxItems: 100 })),
     }),

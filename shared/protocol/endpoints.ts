@@ -9,6 +9,7 @@ export const endpoints = {
   'system.info': 'GET /v1/info',
   'system.events': 'GET /v1/events',
   'system.metrics': 'GET /metrics',
+  'system.disk-usage': 'GET /v1/disk-usage',
   'registry.login': 'POST /v1/registries/login',
 
   'image.pull': 'POST /v1/images/pull',

@@ -1,5 +1,6 @@
 /** The whole contract: every route by its id. */
 import { containerRoutes } from './containers.ts'
+import { diskUsageRoutes } from './disk-usage.ts'
 import type { RouteId } from './endpoints.ts'
 import { eventRoutes } from './events.ts'
 import { fileRoutes } from './files.ts'
@@ -12,6 +13,7 @@ import { systemRoutes } from './system.ts'
 
 export const routes = {
   ...systemRoutes,
+  ...diskUsageRoutes,
   ...eventRoutes,
   ...statsRoutes,
   ...imageRoutes,

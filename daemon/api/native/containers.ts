@@ -17,6 +17,7 @@ import { renameContainer } from '../../container/rename.ts'
 import { restartContainer } from '../../container/restart.ts'
 import { runContainer } from '../../container/run.ts'
 import { runAttached, startAttached } from '../../container/run-attached.ts'
+import { addSizes } from '../../container/sizes.ts'
 import { startContainer } from '../../container/start.ts'
 import { containerStats } from '../../container/stats.ts'
 import { stopContainer } from '../../container/stop.ts'
@@ -41,7 +42,10 @@ export function containerHandlers(context: ContainerContext): ContainerHandlers 
     },
     'container.run': ({ body, signal, credentials }) =>
       runAttached(context, body, { signal, credentials: credentialsFor(credentials, body.create.image) }),
-    'container.list': ({ query }) => listContainers(context, query),
+    'container.list': async ({ query: { size, ...query } }) => {
+      const containers = listContainers(context, query)
+      return size === true ? await addSizes(context, containers) : containers
+    },
     'container.inspect': ({ params }) => inspectContainer(context, params.id),
     'container.remove': async ({ params, query }) => named(await removeContainer(context, params.id, query)),
     'container.start': async ({ params }) => named((await startContainer(context, params.id)).container),

@@ -1,6 +1,7 @@
 /** The routes of the daemon itself. */
 import type { ContainerContext } from '../../container/context.ts'
 import { followEvents } from '../../system/events.ts'
+import { diskUsage } from '../../system/disk-usage.ts'
 import { systemInfo } from '../../system/info.ts'
 import { metricsText } from '../../system/metrics.ts'
 import type { DurationHistogram } from '../../telemetry/metrics.ts'
@@ -16,6 +17,7 @@ export function systemHandlers(context: ContainerContext, durations: DurationHis
     'system.events': ({ query, signal }) => followEvents(context, query, signal),
     'system.metrics': () => metricsText(context, durations),
     'system.info': () => systemInfo(context),
+    'system.disk-usage': ({ query }) => diskUsage(context, query),
     'registry.login': async ({ body, signal }) => ({
       registry: body.registry,
       ...(await context.image.registry.checkLogin(body.registry, body.credentials, { signal })),

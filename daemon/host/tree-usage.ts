@@ -1,0 +1,95 @@
+/**
+ * Measures what is below a directory: the bytes its files and directories take on the disk, each file once, the directory
+ * itself not counted. Works in short turns, so that the daemon goes on answering, and stops at a deadline if it is given one.
+ *
+ * Somebody may be swapping names meanwhile: every directory is opened in its parent, by descriptor, and never through a link.
+ */
+import * as fs from 'node:fs'
+import { errnoCode, runFileToolOutput } from './files.ts'
+
+const turnMs = 4
+const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = fs.constants
+/** Each level holds a descriptor; deeper trees are left to du. */
+const deepest = 64
+
+/** @returns undefined if the deadline (as `performance.now()`) came first */
+export async function measureTree(
+  path: string,
+  deadline = Number.POSITIVE_INFINITY,
+): Promise<number | undefined> {
+  const walk = walkTree(path)
+  for (;;) {
+    const until = Math.min(performance.now() + turnMs, deadline)
+    for (;;) {
+      const step = walk.next()
+      if (step.done === true)
+        return step.value === 'too deep' ? await measureByTool(path, deadline) : step.value
+      if (performance.now() >= until) break
+    }
+    if (performance.now() >= deadline) {
+      walk.return(0)
+      return undefined
+    }
+    await new Promise<void>((resolve) => setImmediate(resolve))
+  }
+}
+
+async function measureByTool(path: string, deadline: number): Promise<number | undefined> {
+  if (deadline !== Number.POSITIVE_INFINITY) return undefined
+  const said = await runFileToolOutput('du', ['-s', '-x', '-B1', '--', path], `cannot measure ${path}`)
+  return Math.max(0, Number.parseInt(said, 10) - fs.statSync(path).blocks * 512)
+}
+
+/** Rests after every directory and every few hundred names. */
+function* walkTree(path: string): Generator<void, number | 'too deep', undefined> {
+  const seen = new Set<string>()
+  const open: { fd: number; names: string[] }[] = []
+  const enter = (place: string) => {
+    const fd = openDirectory(place)
+    if (fd !== undefined) open.push({ fd, names: fs.readdirSync(`/proc/self/fd/${fd}`, 'latin1') })
+  }
+  let bytes = 0
+  let count = 0
+  try {
+    enter(path)
+    for (let level = open.at(-1); level !== undefined; level = open.at(-1)) {
+      const name = level.names.pop()
+      if (name === undefined) {
+        open.pop()
+        fs.closeSync(level.fd)
+        continue
+      }
+      if (++count % 256 === 0) yield
+      const place = `/proc/self/fd/${level.fd}/${name}`
+      const stats = fs.lstatSync(atBytes(place), { throwIfNoEntry: false })
+      if (stats === undefined) continue
+      if (stats.nlink > 1 && !stats.isDirectory()) {
+        const key = `${stats.dev}:${stats.ino}`
+        if (seen.has(key)) continue
+        seen.add(key)
+      }
+      bytes += stats.blocks * 512
+      if (!stats.isDirectory()) continue
+      if (open.length >= deepest) return 'too deep'
+      yield
+      enter(place)
+    }
+    return bytes
+  } finally {
+    for (const { fd } of open) fs.closeSync(fd)
+  }
+}
+
+function openDirectory(place: string): number | undefined {
+  try {
+    return fs.openSync(atBytes(place), O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+  } catch (error) {
+    const code = errnoCode(error)
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return undefined
+    throw error
+  }
+}
+
+function atBytes(place: string): Buffer {
+  return Buffer.from(place, 'latin1')
+}
