@@ -35,7 +35,8 @@ async function readLines(): Promise<Line[]> {
   for (const [noun, { verbs: below }] of Object.entries(nouns)) {
     for (const [word, verb] of Object.entries(below)) {
       const line = lines.find(({ words }) => words === verb)
-      if (line !== undefined) lines.push({ ...line, words: `${noun} ${word}` })
+      if (line !== undefined && line.words !== `${noun} ${word}`)
+        lines.push({ ...line, words: `${noun} ${word}` })
     }
   }
   // `network create` is there twice: by itself and below its noun.

@@ -16,7 +16,7 @@ import { leaveNetworks } from './leave-networks.ts'
 import { leaveUnit } from './leave-unit.ts'
 import { isAlive, nextState } from './lifecycle.ts'
 import { type Container, readContainer } from './record.ts'
-import { measureWritable } from './usage.ts'
+import { measureLater } from './usage.ts'
 import { nextBackOff, wantsRestart } from './restart-policy.ts'
 
 /** How long a full disk is given before the next try. */
@@ -156,5 +156,5 @@ async function giveBack(
   if (isRemoved) await deleteFiles(context, id)
   else await deleteBundle(context, id)
   await leaving
-  if (!isRemoved && context.containers.find(id) !== undefined) await measureWritable(context, id)
+  if (!isRemoved) measureLater(context, [id])
 }

@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { measureTree } from '../host/tree-usage.ts'
 import type { ContainerRow } from '../state/containers.ts'
 import type { UsageRow } from '../state/disk-usage.ts'
+import { cleanUp } from './clean-up.ts'
 import type { ContainerContext } from './context.ts'
 import { isAlive } from './lifecycle.ts'
 
@@ -53,7 +54,8 @@ export async function writableUsage(
     else if (bytes !== last?.bytes || !isAlive(row.state))
       context.usage.set('container', { id: row.id, bytes, measuredAt })
   }
-  if (late.length > 0) measureLater(context, late)
+  // One round at a time.
+  if (late.length > 0 && !context.cleanUps.has(queue)) measureLater(context, late)
   return result
 }
 
@@ -63,20 +65,12 @@ function isExact({ image }: ContainerContext, row: Row, last: UsageRow | undefin
   return last.measuredAt >= Math.max(row.finishedAt ?? 0, row.startedAt ?? 0)
 }
 
-/** One after the other, and one round at a time. */
-function measureLater(context: ContainerContext, ids: readonly string[]): void {
-  const { cleanUps, log } = context
-  if (cleanUps.has(round)) return
-  const work = async () => {
+/** Behind all replies, one after the other; whoever starts one of them does not wait. */
+export function measureLater(context: ContainerContext, ids: readonly string[]): void {
+  cleanUp(context, queue, async () => {
     for (const id of ids) if (context.containers.find(id) !== undefined) await measureWritable(context, id)
-  }
-  const running = work()
-    .catch((error: unknown) => {
-      log.warn({ err: error }, 'the writable layers could not be measured')
-    })
-    .finally(() => cleanUps.delete(round))
-  cleanUps.set(round, running)
+  })
 }
 
 /** Among what goes on after replies; no container has such an id. */
-const round = 'measuring'
+const queue = 'measuring'

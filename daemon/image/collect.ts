@@ -3,10 +3,14 @@ import { stat } from 'node:fs/promises'
 import type { Digest } from '../../shared/oci/digest.ts'
 import type { ImageContext } from './context.ts'
 
-/** The chainIDs that containers rest on, from their records. */
-export function layersInUse({ containers }: Pick<ImageContext, 'containers'>): Set<Digest> {
+/** The chainIDs that containers rest on, from their records; `without` are containers that count as gone. */
+export function layersInUse(
+  { containers }: Pick<ImageContext, 'containers'>,
+  without: ReadonlySet<string> = new Set(),
+): Set<Digest> {
   const used = new Set<Digest>()
-  for (const { record } of containers.list()) {
+  for (const { id, record } of containers.list()) {
+    if (without.has(id)) continue
     // Written by container/create.ts from an image's own chainIDs.
     const { chainIds = [] } = JSON.parse(record) as { chainIds?: Digest[] }
     for (const chainId of chainIds) used.add(chainId)

@@ -20,12 +20,12 @@ export interface RemovedImage {
 /**
  * By a name: that name goes; when it was the last one, the image too. By id or digest: all its names and the image.
  * @throws in_use when a container needs the image (`force` overrules stopped ones: names go, the image stays for them), or
- *   when it is named by id and has several names and `force` is not given.
+ *   when it is named by id and has several names and neither `force` nor `allNames` is given.
  */
 export async function removeImage(
   context: ImageContext,
   nameOrId: string,
-  { force = false }: { force?: boolean | undefined } = {},
+  { force = false, allNames = force }: { force?: boolean | undefined; allNames?: boolean } = {},
 ): Promise<RemovedImage> {
   const found = lookUpImage(context, nameOrId)
   const target = found.by === 'name' ? familiarName(found.name) : shortId(found.row.id)
@@ -36,7 +36,7 @@ export async function removeImage(
       await removeName(context, operation, found.name)
       return { untagged: [target], deleted: [], freedBytes: 0 }
     }
-    checkSeveralNames(found, names, force)
+    checkSeveralNames(found, names, allNames)
     const isNeeded = checkUsers(context, found.row, target, force)
     for (const name of names) await removeName(context, operation, name)
     const untagged = names.map(familiarName)
@@ -46,8 +46,8 @@ export async function removeImage(
   })
 }
 
-function checkSeveralNames(found: FoundImage, names: readonly string[], force: boolean): void {
-  if (found.by === 'name' || names.length < 2 || force) return
+function checkSeveralNames(found: FoundImage, names: readonly string[], allNames: boolean): void {
+  if (found.by === 'name' || names.length < 2 || allNames) return
   const familiar = names.map(familiarName)
   throw new KagoError('in_use', `image ${shortId(found.row.id)} has several names: ${familiar.join(', ')}`, {
     hint: `remove one of the names, or all of it with: kago rmi -f ${shortId(found.row.id)}`,

@@ -9,6 +9,7 @@ export const endpoints = {
   'system.info': 'GET /v1/info',
   'system.events': 'GET /v1/events',
   'system.metrics': 'GET /metrics',
+  'system.prune': 'POST /v1/prune',
   'system.disk-usage': 'GET /v1/disk-usage',
   'registry.login': 'POST /v1/registries/login',
 
@@ -18,12 +19,14 @@ export const endpoints = {
   'image.history': 'GET /v1/images/history',
   'image.tag': 'POST /v1/images/tag',
   'image.remove': 'DELETE /v1/images',
+  'image.prune': 'POST /v1/images/prune',
   'image.load': 'POST /v1/images/load',
   'image.import': 'POST /v1/images/import',
   'image.save': 'GET /v1/images/save',
 
   'container.create': 'POST /v1/containers',
   'container.run': 'POST /v1/containers/run',
+  'container.prune': 'POST /v1/containers/prune',
   'container.list': 'GET /v1/containers',
   'container.inspect': 'GET /v1/containers/:id',
   'container.remove': 'DELETE /v1/containers/:id',

@@ -7,6 +7,7 @@ import { fileRoutes } from './files.ts'
 import { imageRoutes } from './images.ts'
 import { networkRoutes } from './networks.ts'
 import { operationRoutes } from './operations.ts'
+import { pruneRoutes } from './prune.ts'
 import type { Route } from './route.ts'
 import { statsRoutes } from './stats.ts'
 import { systemRoutes } from './system.ts'
@@ -14,6 +15,7 @@ import { systemRoutes } from './system.ts'
 export const routes = {
   ...systemRoutes,
   ...diskUsageRoutes,
+  ...pruneRoutes,
   ...eventRoutes,
   ...statsRoutes,
   ...imageRoutes,

@@ -12,6 +12,7 @@ import { listContainers } from '../../container/list.ts'
 import { containerLogs } from '../../container/logs.ts'
 import { pauseContainer, unpauseContainer } from '../../container/pause.ts'
 import { listPorts } from '../../container/ports.ts'
+import { planContainers, pruneContainers } from '../../container/prune.ts'
 import { removeContainer } from '../../container/remove.ts'
 import { renameContainer } from '../../container/rename.ts'
 import { restartContainer } from '../../container/restart.ts'
@@ -46,6 +47,7 @@ export function containerHandlers(context: ContainerContext): ContainerHandlers 
       const containers = listContainers(context, query)
       return size === true ? await addSizes(context, containers) : containers
     },
+    'container.prune': ({ body }) => (body.dryRun === true ? planContainers : pruneContainers)(context, body),
     'container.inspect': ({ params }) => inspectContainer(context, params.id),
     'container.remove': async ({ params, query }) => named(await removeContainer(context, params.id, query)),
     'container.start': async ({ params }) => named((await startContainer(context, params.id)).container),

@@ -5,6 +5,7 @@ import { importImage } from '../../image/import.ts'
 import { inspectImage } from '../../image/inspect.ts'
 import { listImages } from '../../image/list.ts'
 import { loadImages } from '../../image/load.ts'
+import { planImages, pruneImages } from '../../image/prune.ts'
 import { pullImage } from '../../image/pull.ts'
 import { removeImage } from '../../image/remove.ts'
 import { saveImages } from '../../image/save.ts'
@@ -23,6 +24,7 @@ export function imageHandlers(context: ImageContext): ImageHandlers {
     'image.history': ({ query }) => imageHistory(context, query.name),
     'image.tag': ({ body }) => tagImage(context, body.source, body.target),
     'image.remove': ({ query }) => removeImage(context, query.name, { force: query.force ?? false }),
+    'image.prune': ({ body }) => (body.dryRun === true ? planImages : pruneImages)(context, body),
     'image.load': ({ body, signal }, report) => loadImages(context, body, { report, signal }),
     'image.import': ({ query, body, signal }, report) =>
       importImage(context, body, query, { report, signal }),

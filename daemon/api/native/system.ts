@@ -3,6 +3,7 @@ import type { ContainerContext } from '../../container/context.ts'
 import { followEvents } from '../../system/events.ts'
 import { diskUsage } from '../../system/disk-usage.ts'
 import { systemInfo } from '../../system/info.ts'
+import { pruneSystem } from '../../system/prune.ts'
 import { metricsText } from '../../system/metrics.ts'
 import type { DurationHistogram } from '../../telemetry/metrics.ts'
 import { daemonVersion } from '../../version.ts'
@@ -17,6 +18,7 @@ export function systemHandlers(context: ContainerContext, durations: DurationHis
     'system.events': ({ query, signal }) => followEvents(context, query, signal),
     'system.metrics': () => metricsText(context, durations),
     'system.info': () => systemInfo(context),
+    'system.prune': ({ body }) => pruneSystem(context, body),
     'system.disk-usage': ({ query }) => diskUsage(context, query),
     'registry.login': async ({ body, signal }) => ({
       registry: body.registry,
