@@ -8,6 +8,7 @@ import { describeError, exitCodeOf } from './exit.ts'
 import { parseOptions, seeHelp } from './options/parse.ts'
 import { globalOptions } from './options/global.ts'
 import type { Options } from './options/spec.ts'
+import { createActivities } from './terminal/activity.ts'
 import { flush, print, printError, readerGone } from './terminal/output.ts'
 
 const brokenPipeExit = 141
@@ -58,7 +59,15 @@ async function runCommand(
     return 0
   }
   checkWords(command, name, words)
-  const client = { address: parseHost(host ?? process.env['KAGO_HOST']) }
+  const activities = createActivities({
+    // Looked at only when something has taken long: it costs what the quick ones save.
+    isTerminal: () => process.stderr.isTTY,
+    columns: () => process.stderr.columns || 80,
+    // Nobody who reads: the command goes on all the same.
+    write: (line) => void printError(line).catch(() => {}),
+    now: () => performance.now(),
+  })
+  const client = { address: parseHost(host ?? process.env['KAGO_HOST']), onWait: activities.begin }
   return (await command.run({ client, options: values, words, name })) ?? 0
 }
 

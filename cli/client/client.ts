@@ -12,6 +12,8 @@ import { chunksOf, formatRequest, type Reply, readReply } from './http.ts'
 /** What it takes to call: where the daemon is. */
 export interface Client {
   readonly address: Address
+  /** Told of what may take long: the route and what it acts on; what it answers with is called at its end. */
+  readonly onWait?: (id: RouteId, target: string | undefined) => () => void
 }
 
 type Keep<Key extends string, T> = undefined extends T
@@ -48,10 +50,11 @@ export async function call<Id extends RouteOfKind<'json'>>(
   request: RequestOf<Id>,
   upload?: AsyncIterable<Uint8Array>,
 ): Promise<ResultOf<Routes[Id]>> {
+  const done = endpoints[id].startsWith('GET ') ? undefined : beginWait(client, id, request)
   return await withReply(client, id, request, { upload }, async (reply) => {
     // The daemon is what the contract says it is; its version is compared where that matters.
     return parseJson(await readAll(reply.body, maxJsonBytes)) as ResultOf<Routes[Id]>
-  })
+  }).finally(done)
 }
 
 /** Asks for something that takes long: progress as it happens, then the result. `upload` is the request's body. */
@@ -62,10 +65,13 @@ export async function callLines<Id extends RouteOfKind<'lines'>>(
   onProgress: (progress: Progress) => void,
   upload?: AsyncIterable<Uint8Array>,
 ): Promise<ResultOf<Routes[Id]>> {
+  // Progress says more than that something goes on.
+  const done = beginWait(client, id, request)
   return await withReply(client, id, request, { upload }, async (reply) => {
     for await (const line of linesOf(reply.body)) {
       const object = parseJson(line)
       if (!isRecord(object)) continue
+      if (object['type'] !== 'created') done?.()
       if (object['type'] === 'result') return object['result'] as ResultOf<Routes[Id]>
       if (object['type'] === 'error') throw errorFromReply(object, 500)
       onProgress(object as unknown as Progress)
@@ -73,7 +79,17 @@ export async function callLines<Id extends RouteOfKind<'lines'>>(
     throw new KagoError('unavailable', 'kagod closed the connection before it was done', {
       hint: 'see what it says: journalctl -u kagod',
     })
-  })
+  }).finally(done)
+}
+
+function beginWait({ onWait }: Client, id: RouteId, request: AnyRequest): (() => void) | undefined {
+  const { params = {}, query = {}, body = {} } = request
+  const [target] = [
+    ...Object.values(params),
+    query['name'],
+    isRecord(body) ? body['name'] : undefined,
+  ].filter((value) => typeof value === 'string')
+  return onWait?.(id, target)
 }
 
 /** Asks for what never ends by itself: each object as it comes. Returns when the daemon says that it was the last. */

@@ -7,7 +7,7 @@ import { command as declare } from '../command.ts'
 import { renderListing } from '../format/render.ts'
 import { defined } from '../options/limits.ts'
 import { parseMoment } from '../options/moment.ts'
-import { flag, list, text } from '../options/spec.ts'
+import { list, text } from '../options/spec.ts'
 import { escapeLine } from '../terminal/escape.ts'
 import { print, printError } from '../terminal/output.ts'
 
@@ -23,7 +23,6 @@ export const command = declare({
       short: 'f',
     }),
     format: text('FORMAT', "'json', or a template: '{{.Type}} {{.Action}} {{.Actor.ID}}'"),
-    json: flag('Print one JSON object a line'),
     since: text('TIME', 'What happened from then on: a time, or how long ago'),
     until: text('TIME', 'Ends there'),
   },
@@ -35,7 +34,7 @@ export const command = declare({
       until,
       filter: options.filter.length === 0 ? undefined : options.filter,
     })
-    const format = options.format ?? (options.json ? 'json' : undefined)
+    const { format } = options
     let last: number | undefined
     let goneAt: number | undefined
     for (;;) {

@@ -18,7 +18,6 @@ export const command = declare({
   options: {
     all: flag('Show those that do not run too', { short: 'a' }),
     format: text('FORMAT', "'table', 'table TEMPLATE', 'json', or a template: '{{.Name}} {{.CPUPerc}}'"),
-    json: flag('Print one JSON object a container'),
     'no-stream': flag('Show one sample and end'),
     'no-trunc': flag('Show everything in full'),
   },
@@ -28,7 +27,7 @@ export const command = declare({
       all: options.all,
       once: options['no-stream'],
     })
-    const format = options.format ?? (options.json ? 'json' : undefined)
+    const { format } = options
     const isDrawn = isTerminal(1) && !options['no-stream'] && (format ?? 'table').startsWith('table')
     const histories = new Map<string, History>()
     await callStream(client, 'container.stats', { query }, async ({ containers }) => {

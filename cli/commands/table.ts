@@ -1,5 +1,6 @@
 /** Every command by the words that call it. A command's file is loaded when it is called, never before. */
 import type { Command } from '../command.ts'
+import { withJson } from '../options/json.ts'
 import type { Options } from '../options/spec.ts'
 
 export interface Entry {
@@ -9,7 +10,7 @@ export interface Entry {
 
 /** A command knows its own options; those who only run it need not. */
 function entry<O extends Options>(summary: string, load: () => Promise<{ command: Command<O> }>): Entry {
-  return { summary, load: async () => (await load()).command }
+  return { summary, load: async () => withJson((await load()).command) }
 }
 
 /** A name with a space in it is called by its noun only. */
