@@ -19,7 +19,7 @@ export const command = declare({
     all: flag('Show those that do not run too', { short: 'a' }),
     filter: list(
       'KEY=VALUE',
-      'Only those with: id, name, label, status, health, exited, ancestor, network, before, since',
+      'Only those with: id, name, label, status, health, exited, ancestor, network, volume, publish, expose, before, since',
       {
         short: 'f',
       },

@@ -98,3 +98,41 @@ test('wait --condition removed ends with the removal, and next-exit with the nex
   await kago('rm', 'waited')
   expect((await removed).stdout).toBe('3\n')
 })
+
+describe('ps', () => {
+  const listed = async (...filters: string[]) => {
+    const words = filters.flatMap((filter) => ['--filter', filter])
+    const { stdout, stderr } = await kago('ps', '-a', ...words, '--format', '{{.Names}}')
+    return stderr === '' ? stdout.trim().split('\n').filter(Boolean).toSorted() : stderr
+  }
+
+  test('has the containers that the filters let through', async () => {
+    await kago('network', 'create', 'listed')
+    const { id } = await kagod.ok<{ id: string }>('GET', '/v1/networks/listed')
+    const mounts = [{ type: 'tmpfs' as const, target: '/scratch' }]
+    await start('one', 'true', { network: 'listed', labels: { app: 'x', tier: 'a' } })
+    await start('one-more', 'true', { labels: { app: 'x', tier: 'b' }, mounts })
+    await Promise.all([ended('one'), ended('one-more')])
+    expect(await listed('network=listed')).toEqual(['one'])
+    expect(await listed(`network=${id.slice(0, 12)}`)).toEqual(['one'])
+    expect(await listed('name=one')).toEqual(['one', 'one-more'])
+    expect(await listed('name=^/one$')).toEqual(['one'])
+    expect(await listed('name=more$')).toEqual(['one-more'])
+    expect(await listed('label=app=x', 'label=tier=b')).toEqual(['one-more'])
+    expect(await listed('volume=/scratch')).toEqual(['one-more'])
+    expect(await listed('status=dead', 'status=exited', 'name=one')).toEqual(['one', 'one-more'])
+    expect(await listed('publish=80')).toEqual([])
+  })
+
+  test('says which filters and values there are', async () => {
+    expect(await listed('colour=red')).toContain('a filter is KEY=VALUE with one of id, name')
+    expect(await listed('status=asleep')).toContain('a status is one of created,')
+    expect(await listed('publish=http')).toContain('not a port: "http"')
+    expect(await listed('before=nobody')).toContain('nobody')
+  })
+
+  test('has a column of networks', async () => {
+    const { stdout } = await kago('ps', '-a', '--filter', 'name=one', '--format', '{{.Names}} {{.Networks}}')
+    expect(stdout.trim().split('\n').toSorted()).toEqual(['one listed', 'one-more none'])
+  })
+})
