@@ -182,3 +182,14 @@ test('a password is asked for without being shown', async () => {
   expect(exitCode).not.toBe(0)
   expect(terminal.shown).not.toContain('cret')
 })
+
+test('the logs of several containers have names in colour, unless NO_COLOR asks for none', async () => {
+  for (const name of ['web', 'db']) await quietly('run', '--name', name, image, 'echo', `from ${name}`)
+  const coloured = kago(['logs', 'web', 'db'])
+  await coloured.exited
+  expect(coloured.shown).toBe('\u001b[36mweb | \u001b[0mfrom web\r\n\u001b[33mdb  | \u001b[0mfrom db\r\n')
+  const env = { ...cliEnvironment({ host: kagod.socket }), NO_COLOR: '1' }
+  const plain = openTerminal(process.execPath, [bundle, 'logs', 'web', 'db'], { env })
+  await plain.exited
+  expect(plain.shown).toBe('web | from web\r\ndb  | from db\r\n')
+})
