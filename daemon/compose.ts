@@ -130,7 +130,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     locks: createLocks(),
     backOffs: createBackOffs(),
     health: createHealthMonitor(() => context, {
-      probe: (container, check) => probe(context, container, check),
+      probe: (container, check, signal) => probe(context, container, check, signal),
       act: (id, action) => helpUnhealthy(context, id, action),
     }),
     usage: diskUsageTable(database),

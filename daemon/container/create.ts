@@ -5,9 +5,11 @@ import { KagoError } from '../../shared/errors.ts'
 import type { CreateBody } from '../../shared/protocol/containers.ts'
 import type { Report } from '../../shared/protocol/progress.ts'
 import type { Credentials } from '../../shared/protocol/system.ts'
+import type { KagoEvent } from '../events/bus.ts'
 import { type EnsuredImage, ensureImage } from '../image/ensure.ts'
 import { type Operation, operate } from '../operation/operation.ts'
 import { noTask } from '../state/containers.ts'
+import type { Durability } from '../state/database.ts'
 import type { ContainerContext } from './context.ts'
 import { resolveOptions } from './create-options.ts'
 import { checkName, randomName } from './names.ts'
@@ -102,18 +104,23 @@ export async function createSteps(
     'write the record',
     { by: 'kago.db', undo: ['container.forget', id] },
     () => {
-      if (memberships.length > 0) context.network.endpoints.insert(memberships, 'quick')
-      return insertRecord(context, { id, name: body.name, record })
+      const created = (): KagoEvent[] => [{ type: 'container', action: 'create', id }]
+      // A container that is removed at its end need not outlive a power cut.
+      const durability = record.options.autoRemove ? 'quick' : 'durable'
+      return context.events.record(durability, created, () => {
+        if (memberships.length > 0) context.network.endpoints.insert(memberships, durability)
+        return insertRecord(context, { id, name: body.name, record }, durability)
+      })
     },
   )
   report({ type: 'created', id, name: container.name, operation: operation.id })
-  context.events.publish({ type: 'container', action: 'create', id })
   return container
 }
 
 function insertRecord(
   context: ContainerContext,
   { id, name, record }: { id: string; name: string | undefined; record: ContainerRecord },
+  durability: Durability,
 ): Container {
   // An rmi may have run since the image was found; from the insertion on, the record holds its layers.
   if (context.image.images.find(record.image.id) === undefined) {
@@ -121,8 +128,6 @@ function insertRecord(
       hint: `pull it again: kago pull ${record.image.reference}`,
     })
   }
-  // A container that is removed at its end need not outlive a power cut.
-  const durability = record.options.autoRemove ? 'quick' : 'durable'
   for (let attempt = 0; attempt < 12; attempt++) {
     const row = {
       id,

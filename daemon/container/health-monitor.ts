@@ -20,7 +20,8 @@ export interface HealthMonitor {
 
 /** What it works with: how a container is asked, and what is done to one that is unhealthy. */
 export interface HealthWork {
-  probe(container: Container, check: HealthCheck): Promise<HealthResult>
+  /** The signal ends it early. */
+  probe(container: Container, check: HealthCheck, signal: AbortSignal): Promise<HealthResult>
   act(id: string, action: Exclude<HealthAction, 'none'>): Promise<void>
 }
 
@@ -59,7 +60,7 @@ export function createHealthMonitor(context: () => HealthContext, work: HealthWo
         continue
       }
       const result = await slots.use(async () =>
-        signal.aborted ? undefined : await work.probe(container, check),
+        signal.aborted ? undefined : await work.probe(container, check, signal),
       )
       if (result === undefined || signal.aborted) return
       const after = afterCheck(health, result, check, startedAt)

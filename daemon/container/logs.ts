@@ -9,6 +9,7 @@ import { formatLogTime, splitLines } from '../logs/lines.ts'
 import { type ReadLogOptions, readLog } from '../logs/read.ts'
 import type { ContainerContext } from './context.ts'
 import { findContainer } from './find.ts'
+import { isAlive } from './lifecycle.ts'
 
 type LogQuery = QueryOf<Routes['container.logs']>
 
@@ -70,13 +71,20 @@ function describeLabels(labels: Readonly<Record<string, string>>): string {
     .slice(0, longestDetails)
 }
 
-/** Fires when the container has ended, or at once if it does not run. */
+/** After these it may have ended for good; `stop` is that of one that waited for its next start. */
+const endings: ReadonlySet<string> = new Set(['exit', 'stop', 'start-failed', 'remove'])
+
+/** Fires when the container has ended and its restart policy does not bring it back, or at once if it does not run. */
 function untilEnd(
-  { tasks, events }: ContainerContext,
+  { events, containers }: ContainerContext,
   id: string,
   signal: AbortSignal,
 ): { signal: AbortSignal; release: () => void } {
-  if (!tasks.has(id)) return { signal: AbortSignal.abort(), release: () => {} }
+  const goesOn = () => {
+    const state = containers.find(id)?.state
+    return state !== undefined && (state === 'restarting' || isAlive(state))
+  }
+  if (!goesOn()) return { signal: AbortSignal.abort(), release: () => {} }
   const controller = new AbortController()
   const end = () => {
     release()
@@ -84,7 +92,8 @@ function untilEnd(
   }
   // Not `task.ended`: a promise keeps those who ask it for as long as the task runs.
   const unsubscribe = events.subscribe((event) => {
-    if (event.type === 'container' && event.action === 'exit' && event.id === id) end()
+    if (event.type !== 'container' || event.id !== id) return
+    if (endings.has(event.action) && !goesOn()) end()
   })
   const release = () => {
     unsubscribe()

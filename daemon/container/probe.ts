@@ -30,6 +30,7 @@ export async function probe(
   context: ContainerContext,
   container: Container,
   { command, timeoutMs }: Pick<HealthCheck, 'command' | 'timeoutMs'>,
+  signal: AbortSignal,
 ): Promise<HealthResult> {
   const startedAt = new Date().toISOString()
   const done = (exitStatus: number | null, output: string): HealthResult => ({
@@ -45,10 +46,15 @@ export async function probe(
     const { shim, pid } = await execSteps(context, unrecorded, container, { command }, { attach, execId })
     const process = identifyProcess(pid)
     let isLate = false
+    const end = () => {
+      if (process !== undefined) killTree(process)
+    }
     const timer = setTimeout(() => {
       isLate = true
-      if (process !== undefined) killTree(process)
+      end()
     }, timeoutMs)
+    signal.addEventListener('abort', end, { once: true })
+    if (signal.aborted) end()
     try {
       const [exit, output] = await Promise.all([shim.events.exited, readOutput(shim.attach)])
       if (!isLate) return done(exit.status, output)
@@ -56,6 +62,7 @@ export async function probe(
       return done(null, output === '' ? why : `${output}\n${why}`)
     } finally {
       clearTimeout(timer)
+      signal.removeEventListener('abort', end)
       shim.attach?.destroy()
     }
   } catch (thrown) {

@@ -64,9 +64,14 @@ export interface EventBus {
   publish(event: KagoEvent): void
   /**
    * Makes a change and keeps its events in one transaction, so that none is there without the other; tells them then.
-   * The transactions of `change` become part of this one.
+   * The transactions of `change` become part of this one. Events that only the change can name are told by a function
+   * of its result.
    */
-  record<T>(durability: Durability, events: readonly KagoEvent[], change: () => T): T
+  record<T>(
+    durability: Durability,
+    events: readonly KagoEvent[] | ((result: T) => readonly KagoEvent[]),
+    change: () => T,
+  ): T
   /** Calls `listener` for each event until the returned function is called. It must not throw. */
   subscribe(listener: Listener): () => void
   readonly history: Pick<EventHistory, 'list' | 'last'>
@@ -118,12 +123,15 @@ export function createEventBus({ history, describe }: BusOptions): EventBus {
       tell(event, row, seq)
     },
     record(durability, events, change) {
-      const rows = events.map((event) => ({ event, row: rowOf(event) }))
-      const { result, numbers } = history.transaction(durability, () => ({
-        result: change(),
-        numbers: rows.map(({ row }) => history.append(row)),
-      }))
-      for (const [index, { event, row }] of rows.entries()) tell(event, row, numbers[index] ?? 0)
+      const rowsOf = (list: readonly KagoEvent[]) => list.map((event) => ({ event, row: rowOf(event) }))
+      // What goes is described before it has gone, what comes once it is there.
+      const before = typeof events === 'function' ? undefined : rowsOf(events)
+      const { result, kept } = history.transaction(durability, () => {
+        const made = change()
+        const rows = before ?? (typeof events === 'function' ? rowsOf(events(made)) : [])
+        return { result: made, kept: rows.map((one) => ({ ...one, seq: history.append(one.row) })) }
+      })
+      for (const { event, row, seq } of kept) tell(event, row, seq)
       return result
     },
     subscribe(listener) {

@@ -68,7 +68,7 @@ function watchNews(bus: EventBus, forMs: number, signal: AbortSignal): News {
   }
   const unsubscribe = bus.subscribe(wake)
   // Longer than a timer can wait is for ever.
-  const timer = forMs < 2 ** 31 ? setTimeout(end, forMs) : undefined
+  const timer = !isOver && forMs < 2 ** 31 ? setTimeout(end, forMs) : undefined
   signal.addEventListener('abort', end, { once: true })
   if (isOver) wake()
   return {

@@ -101,6 +101,15 @@ test('checks go on after the daemon was killed, and one that it left behind is e
   expect(processes.filter(({ command }) => command.includes('555')).length).toBe(0)
 })
 
+test('a daemon that is told to end does not wait for a check that hangs', async () => {
+  const id = await run({ shell: 'sleep 555', timeoutMs: 600_000 })
+  await eventually(() => shimsOf(kagod).length === 2, 'a check hangs')
+  expect(await kagod.stop()).toBe(0)
+  await eventually(() => shimsOf(kagod).length === 1, 'the check has ended, its container has not')
+  await kagod.start()
+  expect((await kagod.inspect(id)).task.state).toBe('running')
+})
+
 test('checks are in no journal and leave no files', async () => {
   const id = await run({ shell: 'true' })
   await eventually(async () => ((await health(id))?.log.length ?? 0) >= 3, 'it was asked')

@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { listPids, readCgroupLayout } from '../../../daemon/host/cgroup.ts'
+import { runCli } from '../../harness/cli.ts'
 import { eventually, type Kagod, shimsOf, startKagod } from '../../harness/kagod.ts'
 
 let kagod: Kagod
@@ -167,6 +168,23 @@ test('a start of the policy that fails is tried again', async () => {
   })
   await eventually(async () => (await task(id)).restartCount >= 3, 'it is tried again')
   expect((await task(id)).error).toContain('/bin/sh')
+})
+
+test('whoever follows the log of a container sees its next lives too, until it is stopped', async () => {
+  const id = await kagod.runDetached({
+    image,
+    command: ['sh', '-c', 'echo life; exit 1'],
+    restart: { policy: 'always' },
+  })
+  const logs = runCli(['logs', '--follow', id], { host: `unix://${kagod.socket}` })
+  await eventually(async () => {
+    const { restartCount, state } = await task(id)
+    return restartCount >= 3 && state === 'restarting'
+  }, 'it has lived thrice')
+  await kagod.ok('POST', `/v1/containers/${id}/stop`, {})
+  const lives = (await logs).stdout.trimEnd().split('\n')
+  expect(lives.length).toBeGreaterThanOrEqual(3)
+  expect(new Set(lives)).toEqual(new Set(['life']))
 })
 
 test('a container that removes itself cannot have a policy', async () => {

@@ -51,6 +51,26 @@ test('a change and its event are there together or not at all', () => {
   expect(heard).toEqual(['start'])
 })
 
+test('an event that only the change can name is told by its result, and described after it', () => {
+  const seen: unknown[] = []
+  const made = createEventBus({
+    history: eventTable(database),
+    describe: (id) => ({
+      known: String(database.one('SELECT 1 FROM operations WHERE id = ?', id) !== undefined),
+    }),
+  })
+  made.subscribe((_event, kept) => seen.push(kept.attributes))
+  made.record(
+    'quick',
+    (id: string) => [{ type: 'container', action: 'create', id }],
+    () => {
+      database.run("INSERT INTO operations VALUES ('x', 'k', 't', 'running', 0, NULL, NULL)")
+      return 'x'
+    },
+  )
+  expect(seen).toEqual([{ known: 'true' }])
+})
+
 test('a transaction within a record becomes a part of it', () => {
   expect(() =>
     bus.record('quick', [{ type: 'container', action: 'start', id: 'a' }], () => {
