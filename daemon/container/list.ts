@@ -2,7 +2,6 @@
 import type { ContainerSummary, Evidence } from '../../shared/protocol/containers.ts'
 import type { ContainerRow } from '../state/containers.ts'
 import type { ContainerContext } from './context.ts'
-import { networkNames } from './describe-networks.ts'
 import { readHealth } from './health-monitor.ts'
 import { isAlive } from './lifecycle.ts'
 import { parseListFilters } from './list-filters.ts'
@@ -23,19 +22,18 @@ export function listContainers(context: ContainerContext, options: ListOptions =
     options.limit !== undefined ||
     filter.keys.has('status') ||
     filter.keys.has('exited')
+  const networks = context.network.endpoints.networkNames()
+  const describe = (container: Container) => summarize(container, networks.get(container.id) ?? [])
   return context.containers
     .list()
     .filter((row) => all || isAlive(row.state) || row.state === 'restarting')
     .map(readContainer)
-    .filter((container) => filter.matches({ container, summary: () => summarize(context, container) }))
+    .filter((container) => filter.matches({ container, summary: () => describe(container) }))
     .slice(0, options.limit)
-    .map((container) => summarize(context, container))
+    .map(describe)
 }
 
-export function summarize(
-  context: Pick<ContainerContext, 'network'>,
-  container: Container,
-): ContainerSummary {
+function summarize(container: Container, networks: string[]): ContainerSummary {
   const { record } = container
   return {
     id: container.id,
@@ -49,7 +47,7 @@ export function summarize(
     labels: record.options.labels,
     mounts: record.options.mounts.map((mount) => mount.source ?? mount.target),
     network: record.options.network,
-    networks: networkNames(context, container.id),
+    networks,
     runtime: record.runtime,
   }
 }

@@ -66,6 +66,8 @@ const received = Buffer.alloc(64 * 1024)
 
 export function openRouting(): RouteSocket {
   const fd = openRouteSocket()
+  // The first may be waiting for acknowledgements.
+  const lister = openRouteSocket()
   let sequence = 0
   let last: Promise<unknown> = Promise.resolve()
   let isClosed = false
@@ -101,17 +103,12 @@ export function openRouting(): RouteSocket {
       return mine
     },
     list(type, body) {
-      // On a socket of its own: this one may be waiting for acknowledgements.
-      const own = openRouteSocket()
-      try {
-        return listNow(own, type, body)
-      } finally {
-        closeSync(own)
-      }
+      return listNow(lister, type, body)
     },
     close() {
       if (isClosed) return
       isClosed = true
+      closeSync(lister)
       void last.then(() => {
         closeSync(fd)
       })

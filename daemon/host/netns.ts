@@ -63,12 +63,12 @@ const quietDefaults = [
 
 /** Opens what is needed inside the namespace that `enter` leads to, and is back before anything else can happen. */
 function within(enter: () => void, inside?: () => void): Namespace {
-  own ??= openSync('/proc/self/ns/net', 'r')
+  own ??= openSync('/proc/thread-self/ns/net', 'r')
   enter()
   let fd: number | undefined
   try {
     inside?.()
-    fd = openSync('/proc/self/ns/net', 'r')
+    fd = openSync('/proc/thread-self/ns/net', 'r')
     return namespaceFrom(fd, openRouting())
   } catch (error) {
     if (fd !== undefined) closeSync(fd)

@@ -14,6 +14,10 @@ import { KagoError } from '../../shared/errors.ts'
 import type { NetworkContext } from './context.ts'
 import { type Endpoint, type Network, subnetOfFamily } from './records.ts'
 
+type AddressContext = Pick<NetworkContext, 'endpoints' | 'containers'> & {
+  memory: Pick<NetworkContext['memory'], 'cursors'>
+}
+
 export interface Lease {
   ipv4: string | null
   ipv6: string | null
@@ -24,7 +28,7 @@ export interface Lease {
  * Finds addresses that nobody holds. They are held only once the caller has written them down, in the same turn.
  * @throws in_use naming the holder; invalid_argument for an address that is not the network's; exhausted.
  */
-export function findAddresses(context: NetworkContext, network: Network, endpoint: Endpoint): Lease {
+export function findAddresses(context: AddressContext, network: Network, endpoint: Endpoint): Lease {
   const ipv4 = findAddress(context, network, endpoint, 4)
   const ipv6 = findAddress(context, network, endpoint, 6)
   const mac = endpoint.wantedMac ?? macFor(ipv4)
@@ -36,7 +40,7 @@ export function findAddresses(context: NetworkContext, network: Network, endpoin
 }
 
 function findAddress(
-  context: NetworkContext,
+  context: AddressContext,
   network: Network,
   endpoint: Endpoint,
   family: Family,
@@ -95,7 +99,7 @@ interface Space {
 }
 
 function nextFree(
-  { endpoints, memory }: NetworkContext,
+  { endpoints, memory }: AddressContext,
   network: Network,
   { subnet, range, gateway }: Space,
 ): string {
@@ -148,7 +152,7 @@ export function formatMac(bytes: Buffer): string {
 }
 
 function taken(
-  { containers }: NetworkContext,
+  { containers }: AddressContext,
   network: Network,
   what: string,
   containerId: string,

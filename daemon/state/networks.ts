@@ -55,6 +55,8 @@ export interface EndpointTable {
   ofContainer(containerId: string): EndpointRow[]
   /** Attached or not. */
   ofNetwork(networkId: string): EndpointRow[]
+  /** The names of the networks of each container that is in any, in the order in which it joined them. */
+  networkNames(): Map<string, string[]>
   /** All that hold addresses now. */
   attached(): EndpointRow[]
   /** Who holds an address, of either family. */
@@ -111,6 +113,15 @@ export function endpointTable({ all, one, run, transaction }: Database): Endpoin
       all<EndpointRow>(`${selectEndpoint} WHERE container_id = ? ORDER BY position`, containerId),
     ofNetwork: (networkId) =>
       all<EndpointRow>(`${selectEndpoint} WHERE network_id = ? ORDER BY container_id`, networkId),
+    networkNames() {
+      const names = new Map<string, string[]>()
+      const rows = all<{ id: string; name: string }>(
+        `SELECT container_id AS id, name FROM endpoints JOIN networks ON networks.id = network_id
+         ORDER BY container_id, position`,
+      )
+      for (const { id, name } of rows) names.set(id, [...(names.get(id) ?? []), name])
+      return names
+    },
     attached: () => all<EndpointRow>(`${selectEndpoint} WHERE interface IS NOT NULL`),
     holderOf: (networkId, address) =>
       one<EndpointRow>(

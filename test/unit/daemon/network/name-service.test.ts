@@ -49,6 +49,7 @@ it('what is announced of a container is what its endpoints hold', async () => {
   const endpoints = {
     find: none,
     ofContainer: () => rows,
+    networkNames: none,
     ofNetwork: none,
     attached: none,
     holderOf: none,
