@@ -1,4 +1,4 @@
-/** `kago wait`: waits until containers have ended, or are gone, and prints their exit codes, in the order they were named. */
+/** `kago wait`: waits until containers have ended, and prints their exit codes in the order they were named; or until they are ready. */
 import { KagoError, toKagoError } from '../../shared/errors.ts'
 import { call } from '../client/client.ts'
 import { command as declare } from '../command.ts'
@@ -12,14 +12,20 @@ export const command = declare({
   usage: '[OPTIONS] CONTAINER [CONTAINER...]',
   words: { min: 1, max: Number.POSITIVE_INFINITY },
   options: {
-    condition: text('WHAT', "Wait until: 'not-running' (the default), 'next-exit' or 'removed'"),
+    condition: text(
+      'WHAT',
+      "Wait until: 'not-running' (the default), 'next-exit', 'removed', 'running' or 'healthy'",
+    ),
   },
   async run({ client, options, words }) {
     const condition = oneOf('--condition', options.condition, [
       'not-running',
       'next-exit',
       'removed',
+      'running',
+      'healthy',
     ] as const)
+    const isEnd = condition !== 'running' && condition !== 'healthy'
     const query = defined({ condition })
     const answers = words.map((id) =>
       call(client, 'container.wait', { params: { id }, query }).then(
@@ -34,6 +40,7 @@ export const command = declare({
         await print(`${ended.exitStatus}\n`)
         continue
       }
+      if ('exitStatus' in ended && !isEnd) continue
       const error = 'error' in ended ? toKagoError(ended.error) : unknownStatus(words[index] ?? '')
       await printError(describeError(error))
       if (exit === 0) exit = exitCodeOf(error)

@@ -1,18 +1,23 @@
-/** Waits for a container's end. */
+/** Waits for a container's end, or for what comes before it. */
 import type { KagoEvent } from '../events/bus.ts'
 import type { ContainerContext } from './context.ts'
 import { findContainer } from './find.ts'
 import { isAlive } from './lifecycle.ts'
+import { type ReadyCondition, waitUntilReady } from './wait-until.ts'
 
-export type WaitCondition = 'not-running' | 'next-exit' | 'removed'
+export type WaitCondition = 'not-running' | 'next-exit' | 'removed' | ReadyCondition
 
-/** The exit status, or null where nobody knows it. */
+/** The exit status, or null where nobody knows it, or where it was not waited for. */
 export async function waitForContainer(
   context: ContainerContext,
   text: string,
   condition: WaitCondition,
   signal: AbortSignal,
 ): Promise<number | null> {
+  if (condition === 'running' || condition === 'healthy') {
+    await waitUntilReady(context, text, condition, signal)
+    return null
+  }
   const container = findContainer(context, text)
   const { id } = container
   if (condition === 'not-running' && !isAlive(container.state) && container.state !== 'restarting')

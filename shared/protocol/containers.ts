@@ -426,11 +426,18 @@ export const containerRoutes = {
   }),
   'container.wait': route({
     id: 'container.wait',
-    summary: 'Answer when the container has ended, with its exit status',
+    summary: 'Answer when the container has ended, with its exit status; or when it runs, or is healthy',
     params: ContainerParams,
     query: closed({
       condition: Type.Optional(
-        Type.Union([Type.Literal('not-running'), Type.Literal('next-exit'), Type.Literal('removed')]),
+        Type.Union([
+          Type.Literal('not-running'),
+          Type.Literal('next-exit'),
+          Type.Literal('removed'),
+          /** With these two the status is null. */
+          Type.Literal('running'),
+          Type.Literal('healthy'),
+        ]),
       ),
     }),
     reply: 'json',

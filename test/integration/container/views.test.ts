@@ -99,6 +99,33 @@ test('wait --condition removed ends with the removal, and next-exit with the nex
   expect((await removed).stdout).toBe('3\n')
 })
 
+describe('wait --condition', () => {
+  test('running ends when it runs, and fails when it ended instead', async () => {
+    await kago('create', '--name', 'ready', '--network', 'none', 'localhost/busybox', 'sleep', '100')
+    const waiting = kago('wait', '--condition', 'running', 'ready')
+    await kago('start', 'ready')
+    expect(await waiting).toMatchObject({ status: 0, stdout: '', stderr: '' })
+    await kago('kill', 'ready')
+    await kago('wait', 'ready')
+    const late = await kago('wait', '--condition', 'running', 'ready')
+    expect(late).toMatchObject({ status: 4, stderr: expect.stringContaining('has ended') as unknown })
+  })
+
+  test('healthy ends when its check says so', async () => {
+    const health = ['--health-cmd', 'test -e /well', '--health-interval', '100ms']
+    const words = ['--network', 'none', ...health, 'localhost/busybox', 'sleep', '100']
+    await kago('run', '-d', '--name', 'checked', ...words)
+    const waiting = kago('wait', '--condition', 'healthy', 'checked')
+    await kago('exec', 'checked', 'touch', '/well')
+    expect(await waiting).toMatchObject({ status: 0, stdout: '', stderr: '' })
+    const unchecked = await kago('wait', '--condition', 'healthy', 'ready')
+    expect(unchecked).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('no health check') as unknown,
+    })
+  })
+})
+
 describe('ps', () => {
   const listed = async (...filters: string[]) => {
     const words = filters.flatMap((filter) => ['--filter', filter])
