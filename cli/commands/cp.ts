@@ -10,6 +10,7 @@ import { extractLocal } from '../files/extract.ts'
 import { archiveName } from '../files/local-path.ts'
 import { packLocal } from '../files/pack.ts'
 import { flag } from '../options/spec.ts'
+import { showByteCount } from '../terminal/byte-count.ts'
 import { escapeLine } from '../terminal/escape.ts'
 import { printError, write } from '../terminal/output.ts'
 import { isTerminal } from '../terminal/tty.ts'
@@ -28,7 +29,7 @@ export const command = declare({
       const middle = `kago cp ${source} - | kago cp - ${destination}`
       throw new KagoError('invalid_argument', 'both are containers', { hint: `copy in two steps: ${middle}` })
     }
-    const how = { follow: options['follow-link'], isArchive: options.archive }
+    const how = { follow: options['follow-link'], isArchive: options.archive, isQuiet: options.quiet }
     let bytes: number | undefined
     if (from.container !== undefined) {
       bytes = await copyOut(client, { id: from.container, path: from.path }, to.path, how)
@@ -48,6 +49,7 @@ export const command = declare({
 interface How {
   follow: boolean
   isArchive: boolean
+  isQuiet: boolean
 }
 
 /** `web:/etc`; a local name with a colon is written `./a:b` or absolute. */
@@ -62,7 +64,7 @@ async function copyOut(
   client: Client,
   { id, path }: { id: string; path: string },
   destination: string,
-  { follow, isArchive }: How,
+  { follow, isArchive, isQuiet }: How,
 ): Promise<number | undefined> {
   if (destination === '-' && isTerminal(1)) {
     throw new KagoError('invalid_argument', 'an archive is not for a terminal', {
@@ -78,7 +80,8 @@ async function copyOut(
       if (destination === '-') for await (const chunk of body) await write('stdout', chunk)
       else {
         const notice = (message: string) => void printError(`${escapeLine(message)}\n`)
-        await extractLocal(body, destination, { isArchive, notice }, counted)
+        const end = showByteCount(counted, isQuiet)
+        await extractLocal(body, destination, { isArchive, notice }, counted).finally(end)
       }
     },
   )
@@ -89,7 +92,7 @@ async function copyIn(
   client: Client,
   source: string,
   { id, path }: { id: string; path: string },
-  { follow }: How,
+  { follow, isQuiet }: How,
 ): Promise<number | undefined> {
   const params = { id }
   if (source === '-') {
@@ -103,12 +106,10 @@ async function copyIn(
   }
   const counted = { bytes: 0 }
   const { local, name } = findSource(source, follow)
-  await call(
-    client,
-    'container.write-files',
-    { params, query: { path, mode: 'copy' } },
-    packLocal(local, name, counted),
-  )
+  const end = showByteCount(counted, isQuiet)
+  const archive = packLocal(local, name, counted)
+  const request = { params, query: { path, mode: 'copy' } } as const
+  await call(client, 'container.write-files', request, archive).finally(end)
   return counted.bytes
 }
 

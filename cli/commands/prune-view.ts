@@ -63,7 +63,7 @@ function describePlan(sections: readonly Section[]): string {
   if (filled.length === 0) return 'There is nothing to remove.\n'
   const parts = filled.map(
     ({ title, lines, bytes }) =>
-      `${title} (${lines.length}, ${formatBytes(bytes)}):\n${alignColumns(lines.map((cells) => `  ${cells.map(escapeLine).join('\t')}`))}`,
+      `${title} (${lines.length}${bytes > 0 ? `, ${formatBytes(bytes)}` : ''}):\n${alignColumns(lines.map((cells) => `  ${cells.map(escapeLine).join('\t')}`))}`,
   )
   return `${parts.join('')}To be freed: ${formatBytes(bytesOf(filled))}\n`
 }
@@ -89,5 +89,14 @@ export function imageSection(images: readonly PrunedImage[], isAll: boolean): Se
       formatBytes(bytes),
     ]),
     bytes: images.reduce((sum, { bytes }) => sum + bytes, 0),
+  }
+}
+
+/** Networks take no room worth counting. */
+export function networkSection(networks: readonly { id: string; name: string }[]): Section {
+  return {
+    title: 'Networks that no container is in',
+    lines: networks.map(({ id, name }) => [shortId(id), name]),
+    bytes: 0,
   }
 }

@@ -2,7 +2,7 @@
 import { call } from '../client/client.ts'
 import { command as declare } from '../command.ts'
 import { flag } from '../options/spec.ts'
-import { containerSection, imageSection, pruneOptions, runPrune } from './prune-view.ts'
+import { containerSection, imageSection, networkSection, pruneOptions, runPrune } from './prune-view.ts'
 
 export const command = declare({
   usage: '[OPTIONS]',
@@ -14,12 +14,19 @@ export const command = declare({
   async run({ client, options, name }) {
     const { all, filter } = options
     const plan = await call(client, 'system.prune', { body: { dryRun: true, all, filter } })
-    const only = { containers: plan.containers.map(({ id }) => id), images: plan.images.map(({ id }) => id) }
+    const [containers, networks, images] = [plan.containers, plan.networks, plan.images].map((list) =>
+      list.map(({ id }) => id),
+    )
+    const only = { containers: containers ?? [], networks: networks ?? [], images: images ?? [] }
     return await runPrune(
       {
         name,
         plan,
-        sections: ({ containers, images }) => [containerSection(containers), imageSection(images, all)],
+        sections: (answer) => [
+          containerSection(answer.containers),
+          networkSection(answer.networks),
+          imageSection(answer.images, all),
+        ],
         act: () => call(client, 'system.prune', { body: { all, filter, only } }),
       },
       options,

@@ -9,17 +9,24 @@ export interface PruneOptions {
   /** Only say which would go. */
   dryRun?: boolean | undefined
   filter?: readonly string[] | undefined
+  /** Only those: ids of a plan that somebody has seen. */
+  only?: readonly string[] | undefined
+  /** Containers that count as gone: they are in the same plan. */
+  withoutContainers?: ReadonlySet<string> | undefined
 }
 
 export async function pruneNetworks(
   context: NetworkContext,
-  { dryRun = false, filter = [] }: PruneOptions = {},
+  { dryRun = false, filter = [], only, withoutContainers = new Set() }: PruneOptions = {},
 ): Promise<{ networks: { id: string; name: string }[] }> {
   const matches = networkFilter(context, filter)
+  const isUsed = (id: string) =>
+    context.endpoints.ofNetwork(id).some(({ containerId }) => !withoutContainers.has(containerId))
   const unused = context.networks
     .list()
     .map(readNetwork)
-    .filter(({ id, name }) => name !== defaultNetworkName && context.endpoints.ofNetwork(id).length === 0)
+    .filter(({ id, name }) => name !== defaultNetworkName && !isUsed(id))
+    .filter(({ id }) => only?.includes(id) !== false)
     .filter(matches)
   const networks: { id: string; name: string }[] = []
   for (const { id, name } of unused) {

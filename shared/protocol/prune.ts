@@ -29,6 +29,7 @@ export type PrunedImage = Static<typeof PrunedImage>
 
 export const SystemPrune = closed({
   containers: Type.Array(PrunedContainer),
+  networks: Type.Array(closed({ id: Type.String(), name: Type.String() })),
   images: Type.Array(PrunedImage),
   bytes: Type.Integer(),
 })
@@ -51,12 +52,12 @@ export const pruneRoutes = {
   }),
   'system.prune': route({
     id: 'system.prune',
-    summary: 'Remove the containers that do not run, and the images that then nobody needs',
+    summary: 'Remove the containers that do not run, and the networks and images that then nobody needs',
     body: closed({
       dryRun: flag,
       all: flag,
       filter: Filter,
-      only: Type.Optional(closed({ containers: Ids, images: Ids })),
+      only: Type.Optional(closed({ containers: Ids, networks: Ids, images: Ids })),
     }),
     reply: 'json',
     result: SystemPrune,

@@ -100,9 +100,11 @@ describe.each(['overlay', 'copy'] as const)('with the snapshotter %s', (snapshot
       await eventually(async () => (await kagod.inspect(id)).task.state === 'exited', 'it has ended')
     await kago(['commit', ended])
     await kago(['commit', ended, 'named:1'])
+    const created = await kagod.ok<{ id: string }>('POST', '/v1/networks', { name: 'lonely' })
     const before = await usage()
     const plan = await kagod.ok<SystemPrune>('POST', '/v1/prune', { dryRun: true, filter: ['label!=keep'] })
     expect(plan.containers.map(({ id }) => id)).toEqual([ended])
+    expect(plan.networks).toEqual([{ id: created.id, name: 'lonely' }])
     expect(plan.images.map(({ names }) => names)).toEqual([[]])
     expect(await usage()).toEqual(before)
 
@@ -115,6 +117,7 @@ describe.each(['overlay', 'copy'] as const)('with the snapshotter %s', (snapshot
 
     const done = await kago(['system', 'prune', '-f', '--filter', 'label!=keep'])
     expect(done.stdout).toMatch(/To be freed: (.*)\nFreed: \1\n$/)
+    expect((await kagod.request('GET', `/v1/networks/${created.id}`)).status).toBe(404)
     const after = await usage()
     expect(before.images.sizeBytes + before.containers.sizeBytes + before.logs.sizeBytes - plan.bytes).toBe(
       after.images.sizeBytes + after.containers.sizeBytes + after.logs.sizeBytes,
