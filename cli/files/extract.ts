@@ -124,10 +124,7 @@ class Extractor {
       case 'directory':
         return this.#makeDirectory(name, entry)
       case 'file': {
-        this.#clear(name)
-        const path = this.#pathOf(name)
-        const fd = fs.openSync(path, O_WRONLY | O_CREAT | O_EXCL | noFollow, entry.mode & 0o777)
-        this.#open = { fd, entry }
+        this.#open = { fd: this.#createFile(name, entry.mode & 0o777), entry }
         this.#files.add(name)
         return
       }
@@ -219,6 +216,18 @@ class Extractor {
     }
     this.#directories.set(name, { time: seconds(entry), mode: entry.mode & 0o777 })
     this.#own((uid, gid) => fs.lchownSync(path, uid, gid), entry)
+  }
+
+  #createFile(name: string, mode: number): number {
+    const path = this.#pathOf(name)
+    const create = () => fs.openSync(path, O_WRONLY | O_CREAT | O_EXCL | noFollow, mode)
+    try {
+      return create()
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+    }
+    this.#clear(name)
+    return create()
   }
 
   #endFile(): void {
