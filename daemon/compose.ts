@@ -31,8 +31,10 @@ import { loadEmbedded } from './image/embedded.ts'
 import { recoverImages } from './image/recover.ts'
 import { imageUndos } from './image/undos.ts'
 import { takeRoots } from './instance.ts'
+import { createFirewall } from './network/apply-firewall.ts'
 import { createNetworkMemory, type NetworkContext } from './network/context.ts'
 import { createNameService } from './network/name-service.ts'
+import { readNetwork } from './network/records.ts'
 import { restoreNetworks } from './network/restore.ts'
 import { networkUndos } from './network/undos.ts'
 import type { OperationContext, UndoTable } from './operation/operation.ts'
@@ -50,6 +52,7 @@ import { openDatabase } from './state/database.ts'
 import { diskUsageTable } from './state/disk-usage.ts'
 import { imageTable } from './state/images.ts'
 import { endpointTable, networkTable } from './state/networks.ts'
+import { portTable } from './state/ports.ts'
 import { operationTable } from './state/operations.ts'
 import { createLog } from './telemetry/log.ts'
 import { daemonVersion } from './version.ts'
@@ -104,16 +107,28 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     memory: createImageMemory(),
   }
   const spawner = await startSpawner(paths.programs.shim, paths.spawnerSocket, log)
+  const networks = networkTable(database)
+  const networkMemory = createNetworkMemory(operations)
   const network: NetworkContext = {
     ...operations,
     config,
     paths,
-    networks: networkTable(database),
+    networks,
     endpoints: endpointTable(database),
+    ports: portTable(database),
+    firewall: createFirewall({
+      table: config.firewallTable,
+      networks: () =>
+        networks.list().map((row) => {
+          const dnsPort = networkMemory.dnsPorts.get(row.id)
+          return { ...readNetwork(row), ...(dnsPort !== undefined && { dnsPort }) }
+        }),
+      log,
+    }),
     containers,
     events,
     nameService: createNameService(log, config.resolvConf),
-    memory: createNetworkMemory(operations),
+    memory: networkMemory,
   }
   const context: ContainerContext = {
     ...operations,
@@ -169,6 +184,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       await idle(operations)
       await allCleanedUp(context)
       releaseTasks(context)
+      network.firewall.close()
       network.memory.close()
       await network.nameService.server.close()
       await spawner.close()

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { type Static, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { KagoError } from '../shared/errors.ts'
-import { bitsOf, parseSubnet } from '../shared/address.ts'
+import { bitsOf, parseAddress, parseSubnet } from '../shared/address.ts'
 import { closed } from '../shared/protocol/common.ts'
 import { nearest } from '../shared/nearest.ts'
 
@@ -50,6 +50,8 @@ export const ConfigFile = closed({
   bridge: Type.Optional(Type.String({ pattern: '^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}$' })),
   /** The nftables table (of family inet) that this daemon writes, alone. */
   firewallTable: Type.Optional(Type.String({ pattern: '^[a-zA-Z][a-zA-Z0-9_-]{0,30}$' })),
+  /** Where ports are published unless `-p` names an address: all IPv4 and IPv6 addresses if this is left out. */
+  publishAddress: Type.Optional(Type.String()),
   /** Where subnets of networks are taken from: `size` is the length of their prefix. */
   addressPools: Type.Optional(
     Type.Array(
@@ -98,6 +100,7 @@ export function readConfig(file: string | undefined, overrides: Partial<ConfigFi
     resolvConf: given.resolvConf ?? '/etc/resolv.conf',
     bridge: given.bridge ?? 'kago0',
     firewallTable: given.firewallTable ?? 'kago',
+    publishAddress: given.publishAddress ?? '',
     addressPools: given.addressPools ?? defaultPools,
     logMaxBytes: given.logMaxBytes ?? 10 * 1024 * 1024,
     logMaxFiles: given.logMaxFiles ?? 3,
@@ -114,6 +117,15 @@ export function readConfig(file: string | undefined, overrides: Partial<ConfigFi
     )
   }
   checkPools(path, config.addressPools)
+  if (config.publishAddress !== '' && parseAddress(config.publishAddress) === undefined) {
+    throw new KagoError(
+      'invalid_argument',
+      `${path}: publishAddress: ${config.publishAddress} is no address`,
+      {
+        hint: 'write "127.0.0.1", or leave it out for all addresses',
+      },
+    )
+  }
   return config
 }
 

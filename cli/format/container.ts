@@ -36,12 +36,45 @@ export function describeStatus(task: ContainerSummary['task'], now: number): str
   }
 }
 
-/** `0.0.0.0:8080->80/tcp, 443/tcp`. */
-export function describePorts(ports: ContainerSummary['ports']): string {
-  return ports
-    .map(({ containerPort, protocol, hostAddress, hostPort }) => {
-      const inside = `${containerPort}/${protocol}`
-      return hostPort === undefined ? inside : `${hostAddress ?? '0.0.0.0'}:${hostPort}->${inside}`
+type Ports = ContainerSummary['ports']
+
+/** `0.0.0.0:8080->80/tcp, [::]:8080->80/tcp, 443/tcp`; what follows each other is a range: `8000-8002->9000-9002/tcp`. */
+export function describePorts(ports: Ports): string {
+  const order = (a: Ports[number], b: Ports[number]) =>
+    a.protocol.localeCompare(b.protocol) ||
+    placeOf(a).localeCompare(placeOf(b)) ||
+    a.containerPort - b.containerPort
+  const runs: { first: Ports[number]; last: Ports[number] }[] = []
+  for (const port of ports.toSorted(order)) {
+    const run = runs.at(-1)
+    if (run !== undefined && follows(run.last, port)) run.last = port
+    else runs.push({ first: port, last: port })
+  }
+  return runs
+    .map(({ first, last }) => {
+      const inside = `${range(first.containerPort, last.containerPort)}/${first.protocol}`
+      if (first.hostPort === undefined) return inside
+      return `${describeAddress(first.hostAddress)}:${range(first.hostPort, last.hostPort ?? 0)}->${inside}`
     })
     .join(', ')
+}
+
+/** IPv4 before IPv6, and last what is only exposed. */
+function placeOf({ hostAddress }: Ports[number]): string {
+  return hostAddress === undefined ? 'z' : `${hostAddress.includes(':') ? 'b' : 'a'}${hostAddress}`
+}
+
+export function describeAddress(address = '0.0.0.0'): string {
+  return address.includes(':') ? `[${address}]` : address
+}
+
+function follows(last: Ports[number], port: Ports[number]): boolean {
+  const isNextHost =
+    last.hostPort === undefined ? port.hostPort === undefined : port.hostPort === last.hostPort + 1
+  const isSamePlace = last.protocol === port.protocol && last.hostAddress === port.hostAddress
+  return isSamePlace && isNextHost && port.containerPort === last.containerPort + 1
+}
+
+function range(first: number, last: number): string {
+  return first === last ? `${first}` : `${first}-${last}`
 }

@@ -19,6 +19,7 @@ export const containerOptions = {
   entrypoint: text('PROGRAM', "Instead of the image's entrypoint; empty for none"),
   env: list('KEY[=VALUE]', "Set an environment variable; without a value, kago's own", { short: 'e' }),
   'env-file': list('FILE', 'Read environment variables from a file'),
+  expose: list('PORT[/PROTOCOL]', 'Name a port that the container answers at, for --publish-all'),
   'group-add': list('GROUP', 'Add a supplementary group'),
   hostname: text('NAME', "The container's host name", { short: 'h' }),
   init: flag('Run a small init that reaps processes and passes signals on'),
@@ -41,6 +42,14 @@ export const containerOptions = {
   'oom-score-adj': integer('N', 'How readily the kernel kills it for want of memory, -1000 to 1000'),
   platform: text('OS/ARCH[/VARIANT]', 'The platform of the image to use'),
   privileged: flag('Give all capabilities and devices, and no seccomp profile'),
+  publish: list(
+    '[[ADDRESS:]HOST:]PORT[/PROTOCOL]',
+    'Answer at a port of the host: 8080:80, 127.0.0.1:8080:80',
+    {
+      short: 'p',
+    },
+  ),
+  'publish-all': flag('Publish all ports that the image names, at free ones of the host', { short: 'P' }),
   pull: text('POLICY', "Pull the image: 'missing' (the default), 'always' or 'never'"),
   quiet: flag('Do not show the progress of a pull', { short: 'q' }),
   'read-only': flag("Make the container's root file system read-only"),

@@ -6,6 +6,7 @@ import { readEnv, readLabels, readOptionFile, toMap } from './files.ts'
 import { bytesOf, defined, parseUlimit, resourcesFrom } from './limits.ts'
 import { parseDevice, parseMount, parseTmpfs, parseVolume } from './mounts.ts'
 import { healthFrom } from './health.ts'
+import { parseExpose, parsePublish } from './ports.ts'
 import { parseRestart } from './restart.ts'
 import { oneOf } from './one-of.ts'
 import type { ValuesOf } from './spec.ts'
@@ -55,6 +56,9 @@ export function createBodyFrom(
     ipv4Address: values.ip,
     ipv6Address: values.ip6,
     macAddress: values['mac-address'],
+    publish: orNothing(values.publish.flatMap((text) => parsePublish(text))),
+    publishAll: ifTrue(values['publish-all']),
+    expose: orNothing(values.expose.flatMap(parseExpose)),
     oomScoreAdj: values['oom-score-adj'],
     extraHosts: orNothing(values['add-host'].map(parseHost)),
     dns: orNothing(values.dns),

@@ -7,6 +7,7 @@ import { connectLink, defaultGateways, leaseEndpoints } from '../network/attach.
 import { describeEndpoint } from '../network/describe.ts'
 import { updateEtcFiles } from '../network/etc-files.ts'
 import { findNetwork } from '../network/find.ts'
+import { leadPortsAnew } from '../network/publish.ts'
 import { type EndpointOptions, freePosition, planEndpoint } from '../network/members.ts'
 import { defaultNetworkName, type Network, readEndpoint } from '../network/records.ts'
 import { type Operation, operate } from '../operation/operation.ts'
@@ -77,6 +78,7 @@ async function connectSteps(
       if (one !== undefined) await connectLink(context.network, namespace, one, gateways)
     })
   })
+  await leadPortsAnew(context.network, id)
   await tellNames(context, container, namesBefore)
 }
 

@@ -5,9 +5,15 @@ import type { ContainerOptions, CreateBody } from '../../shared/protocol/contain
 import { defaultRunOptions } from '../runtime/run-options.ts'
 import { buildSpec, type HostFacts, type SpecImageConfig, type SpecInput } from '../runtime/spec.ts'
 import { resolveHealth } from './health-options.ts'
+import { noPorts, resolvePorts } from './port-options.ts'
 import type { ContainerRecord } from './record.ts'
 
-const defaults: ContainerOptions = { ...defaultRunOptions, labels: {}, autoRemove: false }
+const defaults: ContainerOptions = {
+  ...defaultRunOptions,
+  ...noPorts,
+  labels: {},
+  autoRemove: false,
+}
 
 /** What the specification is built with, before there is a namespace. */
 function modeToCheck(network: string): SpecInput['networkMode'] {
@@ -34,6 +40,7 @@ export function resolveOptions(
   const options: ContainerOptions = {
     ...defaults,
     ...given,
+    ...resolvePorts(given, config.ExposedPorts ?? {}),
     labels: { ...config.Labels, ...given.labels },
     ...(stopSignal !== undefined && { stopSignal }),
     ...(health !== undefined && { health }),

@@ -3,6 +3,7 @@ import { isKagoError, KagoError } from '../../shared/errors.ts'
 import { renewDefaultRoutes } from '../network/attach.ts'
 import { leaveNetwork } from '../network/detach.ts'
 import { findNetwork } from '../network/find.ts'
+import { leadPortsAnew } from '../network/publish.ts'
 import { hostInterfaceOf, type Network, readEndpoint, readNetwork } from '../network/records.ts'
 import { type Operation, operate } from '../operation/operation.ts'
 import { inNamespaceOf, setDisconnected, tellNames } from './connect.ts'
@@ -72,5 +73,6 @@ async function disconnectSteps(
       inNamespaceOf(container, (namespace) => renewDefaultRoutes(namespace, joined)),
     )
   }
+  await leadPortsAnew(context.network, id)
   await tellNames(context, container, namesBefore)
 }

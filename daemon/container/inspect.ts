@@ -5,6 +5,7 @@ import { describeNetworks } from './describe-networks.ts'
 import { findContainer } from './find.ts'
 import { readHealth } from './health-monitor.ts'
 import { describeTask } from './list.ts'
+import { describePorts } from './publish.ts'
 
 export function inspectContainer(context: ContainerContext, text: string): ContainerDetails {
   const container = findContainer(context, text)
@@ -18,6 +19,7 @@ export function inspectContainer(context: ContainerContext, text: string): Conta
     process: record.process,
     options: record.options,
     networks: describeNetworks(context, id),
+    ports: describePorts(container, context.network.ports.ofContainer(id)),
     runtime: record.runtime,
     snapshotter: record.snapshotter,
     health: readHealth(container.health),

@@ -8,10 +8,12 @@ import { defaultNetworkName, hostInterfaceOf } from '../network/records.ts'
 import type { Operation } from '../operation/operation.ts'
 import type { SpecInput } from '../runtime/spec.ts'
 import { announce } from './announce.ts'
+import { allDone } from './all-done.ts'
 import { cleanedUp } from './clean-up.ts'
 import type { ContainerContext } from './context.ts'
 import { findContainer } from './find.ts'
 import { sharedContainer } from './plan-networks.ts'
+import { publishForStart } from './publish.ts'
 import type { Container } from './record.ts'
 
 export interface JoiningNetworks {
@@ -46,11 +48,12 @@ export async function joinNetworks(
     mode: { path: namespace.path },
     async connected() {
       const names = joined.map((one) => one.network.name).join(', ')
-      await operation.step(
+      const linked = operation.step(
         joined.length === 0 ? 'connect to no network' : `connect to ${names}`,
         { by: 'rtnetlink(7)', shell: joined.map((one) => shellOf(id, one)).join(' && ') },
         () => connectLinks(context.network, namespace, joined),
       )
+      await allDone([publishForStart(context, operation, container), linked])
       announce(context, container)
     },
   }

@@ -1,5 +1,6 @@
 /** What a container that has ended gives back to its networks. */
 import { detachContainer, forgetContainer } from '../network/detach.ts'
+import { unpublishPorts } from '../network/publish.ts'
 import type { ContainerContext } from './context.ts'
 import { isAlive } from './lifecycle.ts'
 
@@ -9,6 +10,7 @@ export async function leaveNetworks(
   { isRemoved }: { isRemoved: boolean },
 ): Promise<void> {
   network.nameService.names.dropContainer(id)
+  await unpublishPorts(network, id)
   if (isRemoved) await forgetContainer(network, id)
   else await detachContainer(network, id)
 }

@@ -1,10 +1,11 @@
 /** Containers as a list, narrowed by filters. */
-import type { ContainerSummary, Evidence } from '../../shared/protocol/containers.ts'
+import type { ContainerSummary, Port, Evidence } from '../../shared/protocol/containers.ts'
 import type { ContainerRow } from '../state/containers.ts'
 import type { ContainerContext } from './context.ts'
 import { readHealth } from './health-monitor.ts'
 import { isAlive } from './lifecycle.ts'
 import { parseListFilters } from './list-filters.ts'
+import { describePorts } from './publish.ts'
 import { type Container, readContainer } from './record.ts'
 
 export interface ListOptions {
@@ -23,7 +24,13 @@ export function listContainers(context: ContainerContext, options: ListOptions =
     filter.keys.has('status') ||
     filter.keys.has('exited')
   const networks = context.network.endpoints.networkNames()
-  const describe = (container: Container) => summarize(container, networks.get(container.id) ?? [])
+  const rows = Map.groupBy(context.network.ports.list(), ({ containerId }) => containerId)
+  const describe = (container: Container) =>
+    summarize(
+      container,
+      networks.get(container.id) ?? [],
+      describePorts(container, rows.get(container.id) ?? []),
+    )
   return context.containers
     .list()
     .filter((row) => all || isAlive(row.state) || row.state === 'restarting')
@@ -33,7 +40,7 @@ export function listContainers(context: ContainerContext, options: ListOptions =
     .map(describe)
 }
 
-function summarize(container: Container, networks: string[]): ContainerSummary {
+function summarize(container: Container, networks: string[], ports: Port[]): ContainerSummary {
   const { record } = container
   return {
     id: container.id,
@@ -43,7 +50,7 @@ function summarize(container: Container, networks: string[]): ContainerSummary {
     args: record.process.args,
     createdAt: new Date(container.createdAt).toISOString(),
     task: describeTask(container),
-    ports: [],
+    ports,
     labels: record.options.labels,
     mounts: record.options.mounts.map((mount) => mount.source ?? mount.target),
     network: record.options.network,

@@ -1,6 +1,7 @@
 /** What was decided when a container was created, as its row in the database keeps it. */
 import type { Digest } from '../../shared/oci/digest.ts'
 import type { ContainerOptions } from '../../shared/protocol/containers.ts'
+import { noPorts } from './port-options.ts'
 import type { SpecImageConfig } from '../runtime/spec.ts'
 import type { ContainerRow } from '../state/containers.ts'
 
@@ -32,5 +33,7 @@ export interface Container extends Omit<ContainerRow, 'record'> {
 
 /** The row was written by kago itself, from a checked request. */
 export function readContainer(row: ContainerRow): Container {
-  return { ...row, record: JSON.parse(row.record) as ContainerRecord }
+  const record = JSON.parse(row.record) as ContainerRecord
+  // One of an older kagod knows of no ports.
+  return { ...row, record: { ...record, options: { ...noPorts, ...record.options } } }
 }

@@ -5,6 +5,7 @@ import { handOver } from '../network/attach.ts'
 import { type Operation, operate } from '../operation/operation.ts'
 import { quoteWords } from '../operation/shell.ts'
 import { launchShim, shimCommand } from '../shim/launch.ts'
+import { allDone } from './all-done.ts'
 import { writeContainerBundle } from './bundle.ts'
 import { cleanedUp } from './clean-up.ts'
 import type { ContainerContext } from './context.ts'
@@ -155,12 +156,6 @@ const noEnd = {
   restartAt: null,
   evidence: null,
 } as const
-
-/** Waits for all, also when one has failed: what is taken back then is at rest. */
-async function allDone(work: readonly Promise<void>[]): Promise<void> {
-  const results = await Promise.allSettled(work)
-  for (const result of results) if (result.status === 'rejected') throw result.reason
-}
 
 /** A command that cannot be run ends like a shell's: 126 or 127. */
 function exitOf(error: KagoError): { exitStatus?: number } {

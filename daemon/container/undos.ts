@@ -7,6 +7,7 @@ import type { ContainerContext } from './context.ts'
 import { deleteBundle, deleteFiles } from './delete-files.ts'
 import { thaw as thawTask } from './kill.ts'
 import { isAlive, nextState } from './lifecycle.ts'
+import { setRecordedPorts } from './publish.ts'
 import { readContainer } from './record.ts'
 
 /** Whether the container had run before the start that is undone. */
@@ -25,6 +26,7 @@ export function containerUndos(context: ContainerContext): [string, ContainerUnd
     ['container.end-task', (id, event: StartFailure) => endTask(context, id, event)],
     ['container.thaw', (id) => thaw(context, id)],
     ['container.recorded-limits', (id) => setRecordedLimits(context, id)],
+    ['container.recorded-ports', (id) => setRecordedPorts(context, id)],
     ['container.still-runs', async (id, state: State) => stillRuns(context, id, state)],
   ]
 }

@@ -29,7 +29,8 @@ const linkAttributes = {
   family: 26,
   namespace: 28,
 } as const
-const kindAttributes = { name: 1, data: 2 } as const
+const kindAttributes = { name: 1, data: 2, masterName: 4, masterData: 5 } as const
+const bridgePortReflects = 4
 const vethPeer = 1
 const bridgeForwardDelay = 1
 const addressGenerationMode = 8
@@ -201,6 +202,25 @@ export function withoutOwnAddress(name: string): Message {
       linkHeader(0),
       attribute(linkAttributes.name, name),
       attribute(linkAttributes.family | nestedFlag, [attribute(afInet6 | nestedFlag, [mode])]),
+    ]),
+  }
+}
+
+/**
+ * A port of a bridge that sends back to where a packet came from: a container that asks for its own published port
+ * needs that where the kernel has bridges look at IP (br_netfilter).
+ */
+export function reflectAtBridge(name: string): Message {
+  return {
+    type: messageTypes.newLink,
+    what: `change the link ${name}`,
+    body: Buffer.concat([
+      linkHeader(0),
+      attribute(linkAttributes.name, name),
+      attribute(linkAttributes.kind, [
+        attribute(kindAttributes.masterName, 'bridge'),
+        attribute(kindAttributes.masterData | nestedFlag, [attribute(bridgePortReflects, Buffer.from([1]))]),
+      ]),
     ]),
   }
 }

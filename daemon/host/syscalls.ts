@@ -33,6 +33,8 @@ const CLONE_NEWNET = 0x40000000
 const AF_NETLINK = 16
 const SOCK_RAW_CLOEXEC = 0o2000003
 const NETLINK_ROUTE = 0
+const NETLINK_NETFILTER = 12
+const MSG_DONTWAIT = 0x40
 
 const AT_FDCWD = -100
 const AT_SYMLINK_NOFOLLOW = 0x100
@@ -243,6 +245,11 @@ export function openRouteSocket(): number {
   return check('socket', declared('socket')(AF_NETLINK, SOCK_RAW_CLOEXEC, NETLINK_ROUTE))
 }
 
+/** The same for nftables and conntrack. */
+export function openNetfilterSocket(): number {
+  return check('socket', declared('socket')(AF_NETLINK, SOCK_RAW_CLOEXEC, NETLINK_NETFILTER))
+}
+
 /** Sends on a worker thread: the kernel does all that a netlink message asks for before send(2) returns. */
 export async function sendBytes(fd: number, bytes: Buffer): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<unknown>()
@@ -261,6 +268,13 @@ export function sendBytesNow(fd: number, bytes: Buffer): void {
 /** The next datagram, into `buffer`; its length. Waits for it. */
 export function receiveBytes(fd: number, buffer: Buffer): number {
   return check('recv', declared('recv')(fd, buffer, buffer.length, 0))
+}
+
+/** The same without waiting: undefined if there is none. */
+export function receiveBytesNow(fd: number, buffer: Buffer): number | undefined {
+  const length = Number(declared('recv')(fd, buffer, buffer.length, MSG_DONTWAIT))
+  if (length < 0 && libc().errno() === constants.errno.EAGAIN) return undefined
+  return check('recv', length)
 }
 
 /** The kernel's number for a device, as `stat` shows it in `rdev`. */

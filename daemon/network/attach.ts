@@ -6,6 +6,7 @@ import {
   getLink,
   newVeth,
   readLink,
+  reflectAtBridge,
   withoutOwnAddress,
 } from '../host/links.ts'
 import { type Message, messageTypes } from '../host/netlink.ts'
@@ -104,6 +105,7 @@ export async function connectLink(
         namespace: namespace.fd,
       }),
       withoutOwnAddress(name),
+      reflectAtBridge(name),
       changeLink(name, { isUp: true, alias: linkMark(context) + endpoint.containerId }),
     ])
   }

@@ -18,7 +18,7 @@ import { linkMark } from './link-mark.ts'
 import { addressFrom, formatMac, prefixOf } from './ipam.ts'
 import { openNames } from './name-service.ts'
 import { hostInterfaceOf, type Network } from './records.ts'
-import { allowForwarding, allowNeighbours } from './sysctls.ts'
+import { allowForwarding, allowNeighbours, setSysctl } from './sysctls.ts'
 
 /** The network's bridge, up and with its addresses. Known at once when it was asked for before. */
 export async function ensureBridge(context: NetworkContext, network: Network): Promise<Bridge> {
@@ -59,8 +59,20 @@ async function makeBridge(context: NetworkContext, network: Network): Promise<Br
     ...addressChanges(context, network, link),
     ...strays(context, network, link, before),
   ])
-  await openNames(context.nameService, network, 53)
+  await admit(context, network)
   return { index: link.index, mtu }
+}
+
+/** Its names are answered, and the firewall knows it. */
+async function admit({ firewall, nameService, memory }: NetworkContext, network: Network): Promise<void> {
+  if (firewall.problem() !== undefined) {
+    await openNames(nameService, network, 53)
+    return
+  }
+  // Ports published at 127.0.0.1 lead over the bridge; the firewall keeps others from making use of it.
+  setSysctl(`/proc/sys/net/ipv4/conf/${network.bridge}/route_localnet`, '1')
+  memory.dnsPorts.set(network.id, await openNames(nameService, network))
+  await firewall.refresh()
 }
 
 /** The gateway's addresses, and none that an older network of the same bridge left. */

@@ -8,13 +8,18 @@ import type { NameService } from './name-service.ts'
 import type { Paths } from '../paths.ts'
 import type { ContainerTable } from '../state/containers.ts'
 import type { EndpointTable, NetworkTable } from '../state/networks.ts'
+import type { PortTable } from '../state/ports.ts'
+import type { Firewall } from './apply-firewall.ts'
 import { createNamespacePool, type NamespacePool } from './pool.ts'
+import type { LivePort } from './live-port.ts'
 
 export interface NetworkContext extends OperationContext {
   readonly config: Config
   readonly paths: Paths
   readonly networks: NetworkTable
   readonly endpoints: EndpointTable
+  readonly ports: PortTable
+  readonly firewall: Firewall
   /** Only for names: who holds an address, who is in a network. */
   readonly containers: Pick<ContainerTable, 'find'>
   readonly events: EventBus
@@ -39,6 +44,10 @@ export interface NetworkMemory {
   readonly bridges: Map<string, Promise<Bridge>>
   /** Namespaces of containers that are being started, until their process holds them. */
   readonly namespaces: Map<string, Namespace>
+  /** Where the name server listens for a network, if not at port 53. */
+  readonly dnsPorts: Map<string, number>
+  /** Published ports by container. */
+  readonly ports: Map<string, LivePort[]>
   /** The last address that was handed out, by network and family: the next one is looked for after it. */
   readonly cursors: Map<string, bigint>
   close(): void
@@ -51,16 +60,20 @@ export function createNetworkMemory({ log }: Pick<OperationContext, 'log'>): Net
   const removals = openRouting()
   const pool = createNamespacePool(namespacesReady, log)
   const namespaces = new Map<string, Namespace>()
+  const ports = new Map<string, LivePort[]>()
   return {
     routing,
     removals,
     pool,
     bridges: new Map(),
     namespaces,
+    dnsPorts: new Map(),
+    ports,
     cursors: new Map(),
     close() {
       pool.close()
       for (const namespace of namespaces.values()) namespace.close()
+      for (const { held } of [...ports.values()].flat()) void held?.close()
       routing.close()
       removals.close()
     },

@@ -30,9 +30,11 @@ export async function removeNetwork(context: NetworkContext, text: string): Prom
 }
 
 export async function deleteBridge(context: NetworkContext, { id, bridge }: Network): Promise<void> {
-  const { memory } = context
+  const { memory, firewall } = context
   await closeNames(context.nameService, id)
   memory.bridges.delete(id)
+  memory.dnsPorts.delete(id)
+  if (firewall.problem() === undefined) await firewall.refresh()
   await memory.removals.send([deleteLink(bridge)])
 }
 

@@ -6,6 +6,7 @@ import type { NetworkContext } from './context.ts'
 import { ensureDefaultNetwork } from './create.ts'
 import { detachContainer, forgetContainer } from './detach.ts'
 import { linkMark } from './link-mark.ts'
+import { restorePorts } from './publish.ts'
 import { hostInterfaceOf, readNetwork } from './records.ts'
 
 /**
@@ -18,9 +19,11 @@ export async function restoreNetworks(
 ): Promise<void> {
   try {
     ensureDefaultNetwork(context)
+    await context.firewall.refresh()
     await giveBack(context, isRunning)
     await sweepLinks(context)
     await raiseBridges(context)
+    await restorePorts(context, isRunning)
     await context.memory.pool.fill()
   } catch (error) {
     context.log.error({ err: error }, `networks are not ready: ${toKagoError(error).message}`)

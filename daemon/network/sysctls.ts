@@ -46,7 +46,7 @@ function readSysctl(path: string): string | undefined {
 }
 
 /** Written only if it is different. */
-function setSysctl(path: string, value: string): void {
+export function setSysctl(path: string, value: string): void {
   if (readSysctl(path) === value) return
   try {
     writeFileSync(path, value)

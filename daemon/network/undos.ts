@@ -2,6 +2,7 @@
 import type { NetworkContext } from './context.ts'
 import { detachContainer, forgetContainer, leaveNetwork } from './detach.ts'
 import { readNetwork } from './records.ts'
+import { unpublishPorts } from './publish.ts'
 import { deleteBridge } from './remove.ts'
 
 type NetworkUndo = (id: string, ...more: never[]) => Promise<void>
@@ -11,6 +12,12 @@ export function networkUndos(context: NetworkContext): [string, NetworkUndo][] {
     ['network.detach', (containerId) => detachContainer(context, containerId)],
     ['network.forget', (containerId) => forgetContainer(context, containerId)],
     ['network.leave', (containerId, networkId: string) => leaveNetwork(context, containerId, networkId)],
+    [
+      'network.unpublish',
+      async (containerId) => {
+        await unpublishPorts(context, containerId)
+      },
+    ],
     ['network.remove', (id) => removeAgain(context, id)],
   ]
 }

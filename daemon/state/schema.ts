@@ -162,4 +162,16 @@ export const migrations: readonly string[] = [
   CREATE TRIGGER container_usage_ends AFTER DELETE ON containers
   BEGIN DELETE FROM disk_usage WHERE kind = 'container' AND id = OLD.id; END;
   `,
+  `
+  -- published ports of containers that run; of one number, no two at one address
+  CREATE TABLE ports (
+    container_id TEXT NOT NULL,
+    host_address TEXT NOT NULL,
+    host_port INTEGER NOT NULL,
+    protocol TEXT NOT NULL,
+    container_port INTEGER NOT NULL,
+    PRIMARY KEY (protocol, host_port, host_address)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX ports_by_container ON ports(container_id);
+  `,
 ]

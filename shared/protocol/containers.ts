@@ -56,6 +56,19 @@ export const Mount = closed({
 })
 export type Mount = Static<typeof Mount>
 
+/** A port of the container that the host answers at. */
+export const PublishedPort = closed({
+  /** An address of the host; absent means those of the daemon's `publishAddress`, usually all. */
+  hostAddress: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+  /** Absent means one that is free. */
+  hostPort: Type.Optional(Type.Integer({ minimum: 1, maximum: 65535 })),
+  /** The last of a range from `hostPort` on, of which the first free one is taken. */
+  hostPortEnd: Type.Optional(Type.Integer({ minimum: 1, maximum: 65535 })),
+  containerPort: Type.Integer({ minimum: 0, maximum: 65535 }),
+  protocol: Type.Union([Type.Literal('tcp'), Type.Literal('udp'), Type.Literal('sctp')]),
+})
+export type PublishedPort = Static<typeof PublishedPort>
+
 /** How a container is to run. Everything but `image` may be left out of a request; the daemon writes the defaults in. */
 const runFields = {
   /** Words after the entrypoint; instead of the image's Cmd. */
@@ -104,6 +117,11 @@ const runFields = {
   ipv4Address: Type.Optional(Type.String({ maxLength: 64 })),
   ipv6Address: Type.Optional(Type.String({ maxLength: 64 })),
   macAddress: Type.Optional(Type.String({ maxLength: 64 })),
+  publish: Type.Array(PublishedPort, { maxItems: 65535 }),
+  /** Publish all ports that the image and `expose` name. */
+  publishAll: Type.Boolean(),
+  /** `80/tcp`: ports that the container answers at, beside those of its image. */
+  expose: Words,
   oomScoreAdj: Type.Optional(Type.Integer({ minimum: -1000, maximum: 1000 })),
   /** `name:address`; the address `host-gateway` is the host's, as the container sees it. */
   extraHosts: Words,
@@ -147,6 +165,10 @@ export const UpdateBody = closed({
   envAdd: Type.Optional(Words),
   /** Names, also of variables that the image sets; from the next start on. */
   envRemove: Type.Optional(Words),
+  /** At once for a running container; connections by other ports go on. */
+  publishAdd: Type.Optional(Type.Array(PublishedPort, { maxItems: 65535 })),
+  /** Those of `hostPort`; of all addresses without `hostAddress`, and of any port of the container for 0. */
+  publishRemove: Type.Optional(Type.Array(PublishedPort, { maxItems: 65535 })),
 })
 export type UpdateBody = Static<typeof UpdateBody>
 
@@ -172,9 +194,22 @@ export type State = Static<typeof State>
 export const Port = closed({
   containerPort: Type.Integer(),
   protocol: Type.String(),
+  /** Absent with `hostPort` where it is exposed and not published. */
   hostAddress: Type.Optional(Type.String()),
   hostPort: Type.Optional(Type.Integer()),
+  /** With `who`: the addresses by which it is reached, and whose they are. */
+  reachable: Type.Optional(
+    Type.Array(
+      closed({
+        address: Type.String(),
+        interface: Type.String(),
+        /** `machine`: this machine alone; `containers`: kago's networks; `network`: whoever reaches the address. */
+        by: Type.Union([Type.Literal('machine'), Type.Literal('containers'), Type.Literal('network')]),
+      }),
+    ),
+  ),
 })
+export type Port = Static<typeof Port>
 
 /** How the last run ended, or why the last start failed, and what tells it. */
 export const Evidence = closed({
@@ -293,6 +328,8 @@ export const ContainerDetails = closed({
     user: Type.String(),
   }),
   options: ContainerOptions,
+  /** Published now, and those that are only exposed. */
+  ports: Type.Array(Port),
   networks: Type.Array(ContainerNetwork),
   runtime: Type.String(),
   snapshotter: Type.String(),
@@ -492,8 +529,9 @@ export const containerRoutes = {
   }),
   'container.ports': route({
     id: 'container.ports',
-    summary: 'The published ports of a container',
+    summary: 'The published ports of a container; with ?who=true, by which addresses they are reached',
     params: ContainerParams,
+    query: closed({ who: flag }),
     reply: 'json',
     result: Type.Array(Port),
   }),

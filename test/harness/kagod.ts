@@ -145,6 +145,7 @@ export async function startKagod(
         await kagod.request('DELETE', `/v1/containers/${id}?force=true`)
       await kagod.stop()
       for (const name of ownLinks(dataRoot)) spawnSync('ip', ['link', 'delete', name])
+      spawnSync('nft', ['delete', 'table', 'inet', config.firewallTable ?? ownNetwork(root).firewallTable])
       rmSync(root, { recursive: true, force: true })
     },
   }

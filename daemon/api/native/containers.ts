@@ -64,7 +64,7 @@ export function containerHandlers(context: ContainerContext): ContainerHandlers 
       named(await renameContainer(context, params.id, body.name)),
     'container.update': async ({ params, body }) => named(await updateContainer(context, params.id, body)),
     'container.top': async ({ params, query }) => await listProcesses(context, params.id, query.ps),
-    'container.ports': ({ params }) => listPorts(context, params.id),
+    'container.ports': ({ params, query }) => listPorts(context, params.id, query),
     'container.logs': ({ params, query, signal }) => containerLogs(context, params.id, query, signal),
     'container.stats': ({ query, signal }) => containerStats(context, query, signal),
     'container.attach': ({ params, body }) =>
