@@ -1,24 +1,28 @@
 /** Containers as a list with their sizes: what each wrote, and with its image's layers. */
 import type { ContainerSummary } from '../../shared/protocol/containers.ts'
 import type { ContainerContext } from './context.ts'
-import { readContainer } from './record.ts'
 import { writableUsage } from './usage.ts'
 
 export async function addSizes(
   context: ContainerContext,
   summaries: readonly ContainerSummary[],
 ): Promise<ContainerSummary[]> {
-  const rows = summaries.flatMap(({ id }) => context.containers.find(id) ?? [])
-  const usage = await writableUsage(context, rows)
-  const layers = new Map(rows.map((row) => [row.id, layerBytes(context, readContainer(row).record.chainIds)]))
+  const wanted = new Set(summaries.map(({ id }) => id))
+  const usage = await writableUsage(
+    context,
+    context.containers.list().filter(({ id }) => wanted.has(id)),
+  )
+  const layers = new Map<string, number>()
   return summaries.map((summary) => {
     const { bytes = 0, isEstimate = false } = usage.get(summary.id) ?? {}
-    // A copied root holds its layers itself.
-    const below = context.image.snapshotter.name === 'copy' ? 0 : (layers.get(summary.id) ?? 0)
+    const below = layers.get(summary.imageId) ?? layerBytes(context, summary.imageId)
+    layers.set(summary.imageId, below)
     return { ...summary, size: { writableBytes: bytes, rootBytes: bytes + below, isEstimate } }
   })
 }
 
-function layerBytes({ image }: ContainerContext, chainIds: readonly string[]): number {
-  return chainIds.reduce((sum, chainId) => sum + (image.images.findLayer(chainId)?.sizeBytes ?? 0), 0)
+/** A copied root holds its layers itself. */
+function layerBytes({ image }: ContainerContext, imageId: string): number {
+  if (image.snapshotter.name === 'copy') return 0
+  return image.images.layers(imageId).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
 }

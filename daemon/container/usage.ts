@@ -21,12 +21,12 @@ export interface WritableUsage {
 
 type Row = Pick<ContainerRow, 'id' | 'state' | 'createdAt' | 'startedAt' | 'finishedAt'>
 
-const budgetMs = 60
+const budgetMs = 40
 
 /** Measures to the end and keeps it. */
 export async function measureWritable(context: ContainerContext, id: string): Promise<number> {
   const measuredAt = Date.now()
-  const bytes = (await measureTree(join(context.paths.container(id), 'upper'))) ?? 0
+  const { bytes } = await measureTree(join(context.paths.container(id), 'upper'))
   if (context.containers.find(id) !== undefined) context.usage.set('container', { id, bytes, measuredAt })
   return bytes
 }
@@ -48,9 +48,9 @@ export async function writableUsage(
     }
     const measuredAt = Date.now()
     const upper = join(context.paths.container(row.id), 'upper')
-    const bytes = performance.now() < deadline ? await measureTree(upper, deadline) : undefined
-    result.set(row.id, { bytes: bytes ?? last?.bytes ?? 0, isEstimate: bytes === undefined })
-    if (bytes === undefined) late.push(row.id)
+    const { bytes, isWhole } = await measureTree(upper, deadline)
+    result.set(row.id, { bytes: isWhole ? bytes : Math.max(bytes, last?.bytes ?? 0), isEstimate: !isWhole })
+    if (!isWhole) late.push(row.id)
     else if (bytes !== last?.bytes || !isAlive(row.state))
       context.usage.set('container', { id: row.id, bytes, measuredAt })
   }

@@ -12,43 +12,52 @@ const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = fs.constants
 /** Each level holds a descriptor; deeper trees are left to du. */
 const deepest = 64
 
-/** @returns undefined if the deadline (as `performance.now()`) came first */
-export async function measureTree(
-  path: string,
-  deadline = Number.POSITIVE_INFINITY,
-): Promise<number | undefined> {
-  const walk = walkTree(path)
-  for (;;) {
-    const until = Math.min(performance.now() + turnMs, deadline)
+export interface TreeUsage {
+  bytes: number
+  /** False if the deadline came first: these are the bytes that were found by then. */
+  isWhole: boolean
+}
+
+/** @param deadline as `performance.now()` */
+export async function measureTree(path: string, deadline = Number.POSITIVE_INFINITY): Promise<TreeUsage> {
+  const counted = { bytes: 0 }
+  const walk = walkTree(path, counted)
+  try {
     for (;;) {
-      const step = walk.next()
-      if (step.done === true)
-        return step.value === 'too deep' ? await measureByTool(path, deadline) : step.value
-      if (performance.now() >= until) break
+      const until = Math.min(performance.now() + turnMs, deadline)
+      for (;;) {
+        const step = walk.next()
+        if (step.done === true) {
+          if (step.value === 'whole') return { bytes: counted.bytes, isWhole: true }
+          if (deadline !== Number.POSITIVE_INFINITY) return { bytes: counted.bytes, isWhole: false }
+          return { bytes: await measureByTool(path), isWhole: true }
+        }
+        if (performance.now() >= until) break
+      }
+      if (performance.now() >= deadline) return { bytes: counted.bytes, isWhole: false }
+      await new Promise<void>((resolve) => setImmediate(resolve))
     }
-    if (performance.now() >= deadline) {
-      walk.return(0)
-      return undefined
-    }
-    await new Promise<void>((resolve) => setImmediate(resolve))
+  } finally {
+    walk.return('whole')
   }
 }
 
-async function measureByTool(path: string, deadline: number): Promise<number | undefined> {
-  if (deadline !== Number.POSITIVE_INFINITY) return undefined
+async function measureByTool(path: string): Promise<number> {
   const said = await runFileToolOutput('du', ['-s', '-x', '-B1', '--', path], `cannot measure ${path}`)
   return Math.max(0, Number.parseInt(said, 10) - fs.statSync(path).blocks * 512)
 }
 
 /** Rests after every directory and every few hundred names. */
-function* walkTree(path: string): Generator<void, number | 'too deep', undefined> {
+function* walkTree(
+  path: string,
+  counted: { bytes: number },
+): Generator<void, 'whole' | 'too deep', undefined> {
   const seen = new Set<string>()
   const open: { fd: number; names: string[] }[] = []
   const enter = (place: string) => {
     const fd = openDirectory(place)
     if (fd !== undefined) open.push({ fd, names: fs.readdirSync(`/proc/self/fd/${fd}`, 'latin1') })
   }
-  let bytes = 0
   let count = 0
   try {
     enter(path)
@@ -68,13 +77,13 @@ function* walkTree(path: string): Generator<void, number | 'too deep', undefined
         if (seen.has(key)) continue
         seen.add(key)
       }
-      bytes += stats.blocks * 512
+      counted.bytes += stats.blocks * 512
       if (!stats.isDirectory()) continue
       if (open.length >= deepest) return 'too deep'
       yield
       enter(place)
     }
-    return bytes
+    return 'whole'
   } finally {
     for (const { fd } of open) fs.closeSync(fd)
   }

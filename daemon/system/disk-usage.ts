@@ -23,7 +23,7 @@ export async function diskUsage(
     createdAt: new Date(row.createdAt).toISOString(),
     writableBytes: writable.get(row.id)?.bytes ?? 0,
     isEstimate: writable.get(row.id)?.isEstimate ?? false,
-    logBytes: logBytes(context, row.id),
+    logBytes: row.startedAt === null ? 0 : logBytes(context, row.id),
   }))
   const stopped = containers.filter(({ state }) => !isAlive(state))
   const sum = (list: typeof containers, key: 'writableBytes' | 'logBytes') =>
