@@ -1,4 +1,4 @@
-/** Shows how a pull or a load goes on: bars that redraw themselves on a terminal, plain lines elsewhere. */
+/** Shows how a pull, a load or a push goes on: bars that redraw themselves on a terminal, plain lines elsewhere. */
 import type { LayerProgress, Progress } from '../../shared/protocol/progress.ts'
 import { formatBytes, formatDuration } from '../../shared/units.ts'
 import { escapeLine } from './escape.ts'
@@ -72,7 +72,14 @@ const phaseWords: Readonly<Record<LayerProgress['phase'], string>> = {
   unpacking: 'Unpacking',
   exists: 'Already exists',
   done: 'Pull complete',
+  uploading: 'Pushing',
+  uploaded: 'Pushed',
+  mounted: 'Mounted',
+  'left-out': 'Left out',
 }
+
+const overPhases: readonly LayerProgress['phase'][] = ['done', 'exists', 'uploaded', 'mounted', 'left-out']
+const movingPhases: readonly LayerProgress['phase'][] = ['downloading', 'uploading']
 
 /** One line per change of phase. */
 class Lines implements ProgressView {
@@ -93,7 +100,7 @@ class Lines implements ProgressView {
   #layerLine({ digest, phase, total }: LayerProgress): string | undefined {
     if (this.#phases.get(digest) === phase) return undefined
     this.#phases.set(digest, phase)
-    const size = phase === 'downloading' && total !== undefined ? ` ${formatBytes(total)}` : ''
+    const size = movingPhases.includes(phase) && total !== undefined ? ` ${formatBytes(total)}` : ''
     return `${shortDigest(digest)}: ${phaseWords[phase]}${size}`
   }
 }
@@ -102,7 +109,7 @@ class Lines implements ProgressView {
 class Bars implements ProgressView {
   readonly #screen: Screen
   readonly #layers = new Map<string, LayerProgress>()
-  readonly #downloaded = new Map<string, number>()
+  readonly #moved = new Map<string, number>()
   #drawnLines = 0
   #drawnAt = Number.NEGATIVE_INFINITY
   #startedAt: number | undefined
@@ -120,9 +127,9 @@ class Bars implements ProgressView {
     }
     if (progress.type !== 'layer') return
     this.#layers.set(progress.digest, progress)
-    if (progress.phase === 'downloading') {
+    if (movingPhases.includes(progress.phase)) {
       this.#startedAt ??= this.#screen.now()
-      this.#downloaded.set(progress.digest, progress.current ?? 0)
+      this.#moved.set(progress.digest, progress.current ?? 0)
     }
     const wait = this.#drawnAt + redrawMs - this.#screen.now()
     if (wait <= 0) this.#draw()
@@ -153,7 +160,7 @@ class Bars implements ProgressView {
   #lines(columns: number, rows: number): string[] {
     const layers = [...this.#layers.values()]
     if (layers.length === 0) return []
-    const isOver = ({ phase }: LayerProgress) => phase === 'done' || phase === 'exists'
+    const isOver = ({ phase }: LayerProgress) => overPhases.includes(phase)
     // Where not all have room, those that are done go first.
     const hidden = Math.max(0, layers.length - (rows - 2))
     const over = layers.filter(isOver)
@@ -163,9 +170,9 @@ class Bars implements ProgressView {
   }
 
   #total(layers: readonly LayerProgress[], over: number): string {
-    const bytes = [...this.#downloaded.values()].reduce((sum, value) => sum + value, 0)
+    const bytes = [...this.#moved.values()].reduce((sum, value) => sum + value, 0)
     const seconds = this.#startedAt === undefined ? 0 : (this.#screen.now() - this.#startedAt) / 1000
-    const speed = seconds > 0.2 && layers.some(({ phase }) => phase === 'downloading')
+    const speed = seconds > 0.2 && layers.some(({ phase }) => movingPhases.includes(phase))
     const tail = speed ? `, ${formatBytes(bytes)} at ${formatBytes(bytes / seconds)}/s` : ''
     return `${over} of ${layers.length} layers${tail}`
   }
@@ -175,7 +182,8 @@ const barWidth = 24
 
 function layerBar({ digest, phase, current = 0, total }: LayerProgress, columns: number): string {
   const head = `${shortDigest(digest)}  ${phaseWords[phase].padEnd(17)}`
-  if ((phase !== 'downloading' && phase !== 'unpacking') || total === undefined || total <= 0) return head
+  const isMoving = movingPhases.includes(phase) || phase === 'unpacking'
+  if (!isMoving || total === undefined || total <= 0) return head
   const part = Math.min(1, current / total)
   const filled = Math.round(part * barWidth)
   const bar = columns < 72 ? '' : ` [${'='.repeat(filled)}${' '.repeat(barWidth - filled)}]`

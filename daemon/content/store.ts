@@ -25,7 +25,7 @@ import { KagoError } from '../../shared/errors.ts'
 import { type Digest, digestHex, isDigest } from '../../shared/oci/digest.ts'
 import { errnoCode, fileError, syncDirectory, writeFileAtomically } from '../host/files.ts'
 import { type IngestOptions, type IngestSource, ingestShared, type SharedIngest } from './ingest.ts'
-import { readChunks } from './read-chunks.ts'
+import { type ByteRange, readChunks } from './read-chunks.ts'
 
 export interface ContentStore {
   readonly root: string
@@ -34,8 +34,11 @@ export interface ContentStore {
   size(digest: Digest): Promise<number>
   /** Where the file is, or would be. For reading only. */
   path(digest: Digest): string
-  /** The bytes as a stream, as they were verified when they came. The stream fails with not_found if they are not there. */
-  read(digest: Digest): Readable
+  /**
+   * The bytes, or a part of them, as a stream, as they were verified when they came; opened by the first reading. The stream
+   * fails with not_found if they are not there.
+   */
+  read(digest: Digest, range?: ByteRange): Readable
   /** The bytes, hashed again. @throws not_found, corrupt, and exhausted if there are more than `maxBytes` */
   readVerified(digest: Digest, maxBytes: number): Promise<Buffer>
   /**
@@ -91,9 +94,9 @@ export function openContentStore({ root }: { root: string }): ContentStore {
       if (size === undefined) throw missing(digest)
       return size
     },
-    read: (digest) =>
+    read: (digest, range) =>
       Readable.from(
-        readChunks(path(digest), () => missing(digest)),
+        readChunks(path(digest), () => missing(digest), range),
         { objectMode: false },
       ),
     async readVerified(digest, maxBytes) {

@@ -33,7 +33,7 @@ export type KagoEvent = More &
       }
     | {
         type: 'image'
-        action: 'pull' | 'load' | 'import' | 'commit' | 'tag' | 'untag' | 'remove'
+        action: 'pull' | 'push' | 'load' | 'import' | 'commit' | 'tag' | 'untag' | 'remove'
         name: string
       }
     | { type: 'network'; action: 'create' | 'connect' | 'disconnect' | 'remove'; id: string }

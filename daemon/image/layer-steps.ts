@@ -66,6 +66,12 @@ export class LayerSteps {
         this.#fetching.get(layer.digest)?.end.resolve()
         this.#beginUnpack(layer)
         return
+      // Of a push: nothing comes in.
+      case 'uploading':
+      case 'uploaded':
+      case 'mounted':
+      case 'left-out':
+        return
       case 'done':
         this.#fetching.get(layer.digest)?.end.resolve()
         this.#unpacking.get(layer.digest)?.end.resolve()

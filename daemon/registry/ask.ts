@@ -5,17 +5,23 @@ import { parseChallenges } from './challenge.ts'
 import type { CallOptions, RegistryContext } from './context.ts'
 import type { Endpoint } from './endpoint.ts'
 import { networkFailure } from './network-failure.ts'
-import { sendFollowing } from './redirect.ts'
+import { checkDestination, sendFollowing } from './redirect.ts'
 import { throwIfAborted, Transient } from './retry.ts'
-import type { Response, Route } from './transport.ts'
+import type { Body, Method, Request, Response, Route } from './transport.ts'
 
 export interface Question {
-  method: 'GET' | 'HEAD'
+  method: Method
   /** The repository; undefined for a login, which is about none. */
   repository: string | undefined
   /** Below the repository: `manifests/latest`. */
   path: string
   headers: Record<string, string>
+  body?: Body | undefined
+  headersMs?: number | undefined
+  /** Where the registry itself said to go on, instead of the path. Elsewhere than at the registry it gets no credentials. */
+  location?: URL | undefined
+  /** What is asked of the token server, where it is not only to pull: `repository:a:pull,push repository:b:pull`. */
+  scope?: string | undefined
   /** What is wanted, as an error names it. */
   what: string
 }
@@ -46,9 +52,16 @@ async function askAuthorized(
   question: Question,
   options: CallOptions,
 ): Promise<Response> {
-  const url = urlOf(await schemeOf(context, endpoint, options.signal), endpoint, question)
+  const base = urlOf(await schemeOf(context, endpoint, options.signal), endpoint, question)
+  const url = question.location ?? base
+  const { method, headers, body, headersMs } = question
+  const request: Request = { method, url, headers, body, headersMs, signal: options.signal }
+  if (url.origin !== base.origin) {
+    checkDestination(url, base, endpoint.isInsecure)
+    const elsewhere = { isInsecure: context.insecure.has(url), isForeign: !endpoint.isInsecure }
+    return await sendFollowing(context, request, elsewhere)
+  }
   const access = accessOf(url, endpoint, question, options)
-  const request = { method: question.method, url, headers: question.headers, signal: options.signal }
   const route: Route = { isInsecure: endpoint.isInsecure, isForeign: false }
   const known = context.authenticator.known(access)
   const response = await sendFollowing(context, withAuthorization(request, known), route)
@@ -66,12 +79,13 @@ async function askAuthorized(
 
 /** Whose right `ask` needs: exported for the login, which asks for itself. */
 export function accessOf(url: URL, endpoint: Endpoint, question: Question, options: CallOptions): Access {
-  const { repository } = question
+  const { repository, scope } = question
   return {
     registry: endpoint.registry,
     url,
     isInsecure: endpoint.isInsecure,
-    scope: repository === undefined ? undefined : `repository:${endpoint.prefix}${repository}:pull`,
+    scope:
+      repository === undefined ? undefined : (scope ?? `repository:${endpoint.prefix}${repository}:pull`),
     what: question.what,
     credentials: endpoint.isMirror ? undefined : options.credentials,
   }

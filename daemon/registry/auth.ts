@@ -18,7 +18,7 @@ export interface Access {
   url: URL
   /** The registry is trusted like this machine. */
   isInsecure: boolean
-  /** `repository:library/alpine:pull`; undefined for a login, which asks for nothing. */
+  /** `repository:library/alpine:pull`, several with spaces between; undefined for a login, which asks for nothing. */
   scope: string | undefined
   /** What is wanted, as an error names it. */
   what: string
@@ -220,13 +220,15 @@ function realmOf(challenge: Challenge, access: Access): URL {
   return realm
 }
 
-/** The challenge's own scopes: a registry knows best what it wants. */
+/** The challenge's own scopes: a registry knows best what it wants. To push, what will be needed next is asked for as well. */
 function scopesOf(challenge: Challenge, access: Access): string[] {
   if (access.scope === undefined) return []
   const asked = (challenge.parameters.get('scope') ?? [])
     .flatMap((text) => text.split(' '))
     .filter((text) => text)
-  return asked.length > 0 ? asked.slice(0, 20) : [access.scope]
+  const own = access.scope.split(' ')
+  if (asked.length === 0) return own
+  return access.scope.includes('push') ? [...new Set([...own, ...asked.slice(0, 20)])] : asked.slice(0, 20)
 }
 
 function withQuery(url: URL, parameters: (readonly [string, string])[]): URL {

@@ -1,5 +1,6 @@
-/** Docker Hub and every other OCI registry, for those who pull. The only file that knows undici. */
+/** Docker Hub and every other OCI registry, for those who pull and push. The only file that knows undici. */
 import { lookup } from 'node:dns'
+import { Readable } from 'node:stream'
 import { createSecureContext } from 'node:tls'
 import type { Agent } from 'undici'
 import { KagoError } from '../../shared/errors.ts'
@@ -22,6 +23,8 @@ import { foreignLookup } from './foreign-lookup.ts'
 import { checkLogin, type LoginResult } from './login.ts'
 import { orAborted } from './or-aborted.ts'
 import { registryMirrors } from './mirrors.ts'
+import { type BlobSource, pushBlob, type PushBlobOptions, type PushedBlob } from './push-blob.ts'
+import { pushManifest, type PushManifestOptions } from './push-manifest.ts'
 import {
   fetchDocument,
   headReference,
@@ -30,7 +33,7 @@ import {
   resolveReference,
 } from './resolve.ts'
 import type { RetryPolicy } from './retry.ts'
-import type { RegistryLog, Request, Response, Route, Send, Timeouts } from './transport.ts'
+import type { Body, RegistryLog, Request, Response, Route, Send, Timeouts } from './transport.ts'
 
 export interface RegistryConfig {
   /** `host`, `host:port` or an address range; loopback is always among them. */
@@ -41,6 +44,8 @@ export interface RegistryConfig {
   certsDir?: string | undefined
   timeouts?: Partial<Timeouts> | undefined
   retry?: Partial<RetryPolicy> | undefined
+  /** Larger blobs are uploaded in pieces of this size, so that they can go on after a failure: 32 MiB. */
+  uploadChunkBytes?: number | undefined
 }
 
 export interface RegistryClient {
@@ -60,6 +65,19 @@ export interface RegistryClient {
     blob: { digest: Digest; size: number },
     options?: FetchBlobOptions,
   ): AsyncIterable<Uint8Array>
+  /** Brings a blob into a repository, unless it is there; see push-blob.ts. */
+  pushBlob(
+    repository: Repository,
+    blob: { digest: Digest; size: number },
+    source: BlobSource,
+    options?: PushBlobOptions,
+  ): Promise<PushedBlob>
+  /** Brings a manifest or index to a tag or digest; what it lists must be there. */
+  pushManifest(
+    reference: Reference,
+    manifest: { digest: Digest; mediaType: string; bytes: Uint8Array },
+    options?: PushManifestOptions,
+  ): Promise<void>
   /** @throws unauthenticated when the registry does not accept the credentials. */
   checkLogin(
     registry: string,
@@ -74,7 +92,13 @@ const silent: RegistryLog = { debug: () => undefined, warn: () => undefined }
 
 /** @throws invalid_argument for entries of insecureRegistries or mirrors that cannot be meant. */
 export function createRegistryClient(config: RegistryConfig, log: RegistryLog = silent): RegistryClient {
-  const timeouts = { connectMs: 10_000, headersMs: 30_000, stallMs: 30_000, ...config.timeouts }
+  const timeouts: Timeouts = {
+    connectMs: 10_000,
+    headersMs: 30_000,
+    stallMs: 30_000,
+    commitMs: 300_000,
+    ...config.timeouts,
+  }
   const insecure = insecureHosts(config.insecureRegistries)
   const { send, close } = createSend(config.certsDir, timeouts)
   const context: RegistryContext = {
@@ -85,6 +109,7 @@ export function createRegistryClient(config: RegistryConfig, log: RegistryLog = 
     schemes: new Map(),
     timeouts,
     retry: { attempts: 5, baseMs: 500, maximumMs: 30_000, ...config.retry },
+    uploadChunkBytes: config.uploadChunkBytes ?? 32 << 20,
     log,
   }
   return {
@@ -93,6 +118,10 @@ export function createRegistryClient(config: RegistryConfig, log: RegistryLog = 
     fetchManifest: async (repository, descriptor, options = {}) =>
       await fetchDocument(context, repository, descriptor, options),
     fetchBlob: (repository, blob, options = {}) => streamBlob(context, repository, blob, options),
+    pushBlob: async (repository, blob, source, options = {}) =>
+      await pushBlob(context, repository, blob, source, options),
+    pushManifest: async (reference, manifest, options = {}) =>
+      await pushManifest(context, reference, manifest, options),
     checkLogin: async (registry, credentials, options = {}) =>
       await checkLogin(context, registryOf(registry), credentials, options.signal),
     close,
@@ -164,14 +193,19 @@ async function createAgent(
   })
 }
 
+/** A source is opened by its first reading, and closed by undici whatever becomes of the request. */
+function bodyOf(body: Body): string | Uint8Array | Readable {
+  return typeof body === 'function' ? Readable.from(body(), { objectMode: false }) : body
+}
+
 async function sendWith(agent: Agent, exchange: Request, timeouts: Timeouts): Promise<Response> {
   const answer = agent.request({
     origin: exchange.url.origin,
     path: exchange.url.pathname + exchange.url.search,
     method: exchange.method,
     headers: { 'user-agent': 'kago', ...exchange.headers },
-    headersTimeout: timeouts.headersMs,
-    ...(exchange.body !== undefined && { body: exchange.body }),
+    headersTimeout: exchange.headersMs ?? timeouts.headersMs,
+    ...(exchange.body !== undefined && { body: bodyOf(exchange.body) }),
     ...(exchange.signal && { signal: exchange.signal }),
   })
   // undici looks at the signal once it is connected: a host that accepts and never says a word would hold us till then.

@@ -15,6 +15,8 @@ export interface RegistryContext {
   schemes: Map<string, 'https:' | 'http:'>
   timeouts: Timeouts
   retry: RetryPolicy
+  /** Larger blobs are uploaded in pieces of this size. */
+  uploadChunkBytes: number
   log: RegistryLog
 }
 

@@ -6,9 +6,11 @@ import type { Request, Response, Route, Send } from './transport.ts'
 
 const hopLimit = 8
 const redirects = [301, 302, 303, 307, 308]
+/** Those that mean the same request, body and all, somewhere else. */
+const repeating = [307, 308]
 
 /**
- * Sends a GET or HEAD and follows where it leads.
+ * Sends a request and follows where it leads; what changes something is only sent on as it is.
  * Between hops: no credentials to another origin, and none again after that; no way from https to http; and no way to
  * link-local or metadata addresses, nor to loopback unless the first host is trusted with this machine anyway.
  */
@@ -22,7 +24,8 @@ export async function sendFollowing(
   for (let hop = 0; ; hop += 1) {
     const response = await sendOnce(context, { ...request, url, headers }, current)
     const location = response.header('location')
-    if (!redirects.includes(response.status) || location === undefined) return response
+    const followed = request.method === 'GET' || request.method === 'HEAD' ? redirects : repeating
+    if (!followed.includes(response.status) || location === undefined) return response
     await response.drain()
     if (hop === hopLimit)
       throw new KagoError('unavailable', `${request.url.host} redirects more than ${hopLimit} times`)

@@ -1,11 +1,18 @@
 /** One HTTP exchange as the rest of this folder sees it; only client.ts knows what carries it. */
 export interface Request {
-  method: 'GET' | 'HEAD' | 'POST'
+  method: Method
   url: URL
   headers: Record<string, string>
-  body?: string
+  body?: Body | undefined
   signal: AbortSignal | undefined
+  /** How long the answer may take once the body is out, where that is not the transport's usual time. */
+  headersMs?: number | undefined
 }
+
+export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+
+/** Bytes at hand, or where they can be had: asked for anew each time that they are sent. Then Content-Length is given. */
+export type Body = string | Uint8Array | (() => AsyncIterable<Uint8Array>)
 
 export interface Response {
   status: number
@@ -46,4 +53,6 @@ export interface Timeouts {
   headersMs: number
   /** Of a body: a kibibyte must come within it. */
   stallMs: number
+  /** From the last byte of an upload to the answer: registries hash it meanwhile, and move it to where it stays. */
+  commitMs: number
 }

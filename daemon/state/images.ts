@@ -60,6 +60,10 @@ export interface ImageTable {
   /** `repository@digest` of an image. */
   digests(imageId: string): string[]
   layers(imageId: string): ImageLayerRow[]
+  /** Repositories that images with this layer blob came from or went to. */
+  repositoriesOfBlob(digest: string): string[]
+  /** Another `repository@digest` of an image. */
+  addDigest(repository: string, digest: Digest, imageId: Digest): void
   /** All in one durable transaction, the name last. Layers must have been added. */
   commit(image: NewImage): void
   setName(name: string, imageId: Digest, targetDigest: Digest): void
@@ -135,6 +139,16 @@ export function imageTable(database: Database): ImageTable {
          FROM image_layers JOIN layers USING (chain_id) WHERE image_id = ? ORDER BY position`,
         imageId,
       ),
+    repositoriesOfBlob: (digest) =>
+      all<{ repository: string }>(
+        `SELECT DISTINCT repository FROM image_digests JOIN image_layers USING (image_id)
+         WHERE image_layers.digest = ? ORDER BY 1`,
+        digest,
+      ).map((row) => row.repository),
+    addDigest: (repository, digest, imageId) =>
+      database.transaction('durable', () => {
+        run('INSERT OR IGNORE INTO image_digests VALUES (?, ?, ?)', repository, digest, imageId)
+      }),
     commit({ image, layers, name, targetDigest, repository }) {
       database.transaction('durable', () => {
         run(

@@ -58,6 +58,16 @@ export const PulledImage = closed({
 })
 export type PulledImage = Static<typeof PulledImage>
 
+export const PushedImage = closed({
+  /** The familiar name. */
+  reference: Type.String(),
+  /** What the name stands for at the registry now. */
+  digest: Type.String(),
+  /** Bytes of the manifest or index. */
+  sizeBytes: Type.Integer(),
+})
+export type PushedImage = Static<typeof PushedImage>
+
 export const imageRoutes = {
   'image.pull': route({
     id: 'image.pull',
@@ -65,6 +75,17 @@ export const imageRoutes = {
     body: closed({ reference: ImageName, platform: Type.Optional(PlatformText) }),
     reply: 'lines',
     result: PulledImage,
+  }),
+  'image.push': route({
+    id: 'image.push',
+    summary: 'Bring an image to its registry, or all images of a repository',
+    body: closed({
+      reference: ImageName,
+      /** All names that are here of the repository; the reference has no tag. */
+      allTags: Type.Optional(Type.Boolean()),
+    }),
+    reply: 'lines',
+    result: Type.Array(PushedImage),
   }),
   'image.list': route({
     id: 'image.list',

@@ -2,7 +2,7 @@
 import { type Static, Type } from 'typebox'
 import { closed } from './common.ts'
 
-/** A layer's way through a pull or a load. `current` and `total` are bytes of the phase. */
+/** A layer's way through a pull, a load or a push. `current` and `total` are bytes of the phase. */
 export const LayerProgress = closed({
   type: Type.Literal('layer'),
   digest: Type.String(),
@@ -13,6 +13,11 @@ export const LayerProgress = closed({
     Type.Literal('unpacking'),
     Type.Literal('exists'),
     Type.Literal('done'),
+    Type.Literal('uploading'),
+    Type.Literal('uploaded'),
+    Type.Literal('mounted'),
+    /** A layer that its owner does not let others pass on: it stays where its manifest says. */
+    Type.Literal('left-out'),
   ]),
   current: Type.Optional(Type.Number()),
   total: Type.Optional(Type.Number()),

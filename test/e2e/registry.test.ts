@@ -229,3 +229,40 @@ test('a full disk is named, and nothing is left of what did not fit', async () =
     rmSync(root, { recursive: true })
   }
 })
+
+describe('an image of this machine', () => {
+  const login = () =>
+    kago(['login', '-u', registry.credentials.username, '--password-stdin', registry.host], {
+      input: registry.credentials.password,
+    })
+
+  test('is pushed after a login, and comes back the same', async () => {
+    await kago(['pull', named('library/busybox')])
+    await kago(['tag', named('library/busybox'), named('mine/app:1')])
+    await kago(['tag', named('library/busybox'), named('mine/app:2')])
+    const refused = await kago(['push', named('mine/app:1')])
+    expect(refused.status).toBe(6)
+    expect(refused.stderr).toMatch(/^kago: .*denied: log in first.*\n {2}log in: kago login /m)
+
+    await login()
+    const pushed = await kago(['push', named('mine/app:1')])
+    expect(pushed.stdout).toMatch(
+      /^The push refers to repository \[.*\/mine\/app\]\n1: digest: sha256:\w{64} size: \d+\n$/,
+    )
+    expect(pushed.stderr).toMatch(/: (Pushed|Mounted)\n/)
+    const digest = /sha256:\w{64}/.exec(pushed.stdout)?.[0] ?? ''
+    const all = await kago(['image', 'push', '--quiet', '--all-tags', named('mine/app')])
+    expect(all).toMatchObject({
+      status: 0,
+      stdout: `${named('mine/app:1')}\n${named('mine/app:2')}\n`,
+      stderr: '',
+    })
+    await kago(['rmi', '-f', named('mine/app:1'), named('mine/app:2')])
+    expect((await kago(['pull', named('mine/app:2')])).stdout).toContain(`Digest: ${digest}`)
+    expect((await kago(['run', '--rm', `${named('mine/app')}@${digest}`, 'echo', 'back'])).stdout).toBe(
+      'back\n',
+    )
+    expect((await kago(['push', '--all-tags', named('mine/app:1')])).status).toBe(2)
+    await kago(['logout', registry.host])
+  })
+})

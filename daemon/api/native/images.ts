@@ -7,6 +7,7 @@ import { listImages } from '../../image/list.ts'
 import { loadImages } from '../../image/load.ts'
 import { planImages, pruneImages } from '../../image/prune.ts'
 import { pullImage } from '../../image/pull.ts'
+import { pushImages } from '../../image/push.ts'
 import { removeImage } from '../../image/remove.ts'
 import { saveImages } from '../../image/save.ts'
 import { tagImage } from '../../image/tag.ts'
@@ -19,6 +20,8 @@ export function imageHandlers(context: ImageContext): ImageHandlers {
   return {
     'image.pull': ({ body, signal, credentials }, report) =>
       pullImage(context, body, { credentials: credentialsFor(credentials, body.reference), report, signal }),
+    'image.push': ({ body, signal, credentials }, report) =>
+      pushImages(context, body, { credentials: credentialsFor(credentials, body.reference), report, signal }),
     'image.list': ({ query }) => listImages(context, query),
     'image.inspect': ({ query }) => inspectImage(context, query.name),
     'image.history': ({ query }) => imageHistory(context, query.name),

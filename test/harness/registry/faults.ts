@@ -1,7 +1,10 @@
 /** Faults on demand: what registries do to their clients, one at a time and as often as asked. */
 
-/** What an answer is about. `blob` is the bytes themselves, wherever they are served from. */
-export type Subject = 'manifest' | 'blob' | 'redirect' | 'token' | 'login'
+/**
+ * What an answer is about. `blob` is the bytes themselves, wherever they are served from; `upload` each request of bringing
+ * one; a manifest that is brought is a `manifest` with the method PUT.
+ */
+export type Subject = 'manifest' | 'blob' | 'redirect' | 'token' | 'login' | 'upload'
 
 export type FaultKind =
   /** The connection ends after so many bytes of the body. */
@@ -35,8 +38,12 @@ export type FaultKind =
   | { kind: 'headers'; headers: Record<string, string | undefined> }
   /** The answer's body is another. */
   | { kind: 'body'; body: string | Buffer; headers?: Record<string, string> }
-  /** Only for redirects: where to. */
+  /** Only for redirects and uploads: where to. `{location}` stands for what it would be. */
   | { kind: 'location'; location: string }
+  /** Only for uploads: so many bytes are taken, then the connection breaks without an answer. */
+  | { kind: 'cut'; after: number }
+  /** Only for uploads: so many bytes of the request are taken, which the answer says. */
+  | { kind: 'short'; bytes: number }
   /** Only for redirects: a signature that is no longer good. */
   | { kind: 'expired' }
 
@@ -45,7 +52,7 @@ export type Fault = FaultKind & {
   /** How often; once unless told. */
   times?: number
   /** Only requests of this method. */
-  method?: 'GET' | 'HEAD' | 'POST'
+  method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** Only URLs that have this in them. */
   url?: string
 }

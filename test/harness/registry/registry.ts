@@ -11,6 +11,7 @@ import { createFaults, type Faults } from './faults.ts'
 import { answer, type Reply, writeReply } from './reply.ts'
 import { type RecordedRequest, serve, type TestServer } from './server.ts'
 import { startStorage, type Storage } from './storage.ts'
+import { serveUpload } from './uploads.ts'
 import { type Grant, makeCertificate, service, signToken, testSigner } from './token.ts'
 
 export interface RegistryOptions {
@@ -27,6 +28,8 @@ export interface RegistryOptions {
   tokenLifetimeSeconds?: number
   /** Leaves `expires_in` out of the token answers, and calls the token `access_token`. */
   isTerse?: boolean
+  /** Strangers may push, as to a registry without users. */
+  isOpen?: boolean
   /** The challenge's scope parameter is repeated, as some registries do. */
   repeatsScope?: boolean
 }
@@ -66,6 +69,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Test
     identityToken,
     remaining: 100,
     expected: new Set(),
+    places: new Map(),
   }
   const servers: TestServer[] = []
   let storage: Storage | undefined
@@ -76,7 +80,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Test
     const tokens = await serve(
       'token',
       requests,
-      async (...exchange) => await serveToken(state, storage, ...exchange),
+      async (request, response, body) => await serveToken(state, storage, request, response, body),
     )
     servers.push(tokens)
     const realm = `${tokens.url}/token`
@@ -91,8 +95,8 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Test
     const front = await serve(
       'registry',
       requests,
-      async (request, response) =>
-        await serveFront(state, behind, request, response, {
+      async (request, response, _body, bytes) =>
+        await serveFront(state, behind, request, response, bytes, {
           realm,
           blobs: redirectBlobs ? blobs.url : undefined,
         }),
@@ -126,7 +130,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Test
   }
 }
 
-interface State {
+export interface State {
   options: RegistryOptions
   faults: Faults
   credentials: { username: string; password: string }
@@ -135,6 +139,8 @@ interface State {
   remaining: number
   /** Signatures that are good for one request to the storage. */
   expected: Set<string>
+  /** Where uploads go on that were cut: the front knows more of them than the client. */
+  places: Map<string, string>
 }
 
 async function serveToken(
@@ -182,6 +188,8 @@ function userOf(
 function grantOf(state: State, storage: Storage | undefined, scope: string, isKnown: boolean): Grant[] {
   const [type = '', name = '', actions = ''] = scope.split(':')
   const isPrivate = state.options.isPrivate === true || name.startsWith('private/')
+  if (isKnown || state.options.isOpen === true)
+    return [{ type, name, actions: actions.split(',').filter((action) => ['pull', 'push'].includes(action)) }]
   if (storage?.hasRepository(name) !== true || (isPrivate && !isKnown)) return []
   return [{ type, name, actions: actions.split(',').filter((action) => action === 'pull') }]
 }
@@ -191,6 +199,7 @@ async function serveFront(
   storage: Storage,
   request: IncomingMessage,
   response: ServerResponse,
+  bytes: Buffer,
   places: { realm: string; blobs: string | undefined },
 ): Promise<void> {
   const { method = 'GET', url = '/' } = request
@@ -205,13 +214,20 @@ async function serveFront(
     await writeReply(request, response, refusal, undefined)
     return
   }
+  if (url.includes('/blobs/uploads/')) {
+    await serveUpload(state, storage.url, request, response, bytes, (upstream) =>
+      keptHeaders(state, upstream, places.realm),
+    )
+    return
+  }
   const isBlob = subject === 'blob'
   const upstream = await fetch(`${storage.url}${url}`, {
     // The front asks for the blob's existence, and has its bytes from where they are.
     method: isBlob ? 'HEAD' : method,
     redirect: 'manual',
+    ...(method === 'PUT' && { body: new Uint8Array(bytes) }),
     headers: Object.fromEntries(
-      (['authorization', 'accept'] as const).flatMap((name) => {
+      (['authorization', 'accept', 'content-type'] as const).flatMap((name) => {
         const value = request.headers[name]
         return value === undefined || (name === 'authorization' && state.options.auth !== 'token')
           ? []

@@ -17,8 +17,10 @@ export interface RecordedRequest {
   url: string
   authorization: string | undefined
   range: string | undefined
-  /** Of requests with one, as those for tokens by POST. */
+  /** Of requests with a short one, as those for tokens by POST. */
   body: string
+  /** Bytes of the body that came. */
+  bodyBytes: number
   /** Once it is answered. */
   readonly status: number | undefined
 }
@@ -31,7 +33,12 @@ export interface TestServer {
   close(): Promise<void>
 }
 
-export type Handle = (request: IncomingMessage, response: ServerResponse, body: string) => Promise<void>
+export type Handle = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  body: string,
+  bytes: Buffer,
+) => Promise<void>
 
 export async function serve(
   name: RecordedRequest['server'],
@@ -53,15 +60,21 @@ export async function serve(
       authorization,
       range,
       body: '',
+      bodyBytes: 0,
       get status() {
         return response.headersSent ? response.statusCode : undefined
       },
     }
     requests.push(record)
     try {
-      for await (const chunk of request) chunks.push(Buffer.from(chunk))
-      record.body = Buffer.concat(chunks).toString()
-      await handle(request, response, record.body)
+      for await (const chunk of request) {
+        const bytes = Buffer.from(chunk)
+        chunks.push(bytes)
+        record.bodyBytes += bytes.length
+      }
+      const whole = Buffer.concat(chunks)
+      if (whole.length < 64 * 1024) record.body = whole.toString()
+      await handle(request, response, record.body, whole)
     } catch (error) {
       if (response.destroyed) return
       if (!response.headersSent) response.writeHead(500)

@@ -15,7 +15,7 @@ function setUp(answer: FakeAnswer | ((count: number) => FakeAnswer | Promise<Fak
   const context: AuthContext = {
     send,
     insecure: insecureHosts([]),
-    timeouts: { connectMs: 1000, headersMs: 1000, stallMs: 1000 },
+    timeouts: { connectMs: 1000, headersMs: 1000, stallMs: 1000, commitMs: 1000 },
   }
   let now = 0
   const authenticator = createAuthenticator(() => now)
@@ -76,7 +76,7 @@ describe('a token', () => {
       url: 'https://auth.example/token?a=b',
       authorization: undefined,
     })
-    expect(Object.fromEntries(new URLSearchParams(asked[0]?.body))).toEqual({
+    expect(Object.fromEntries(new URLSearchParams(String(asked[0]?.body)))).toEqual({
       grant_type: 'refresh_token',
       client_id: 'kago',
       service: 'the service',

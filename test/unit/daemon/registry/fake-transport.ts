@@ -11,7 +11,7 @@ export interface Asked {
   method: string
   url: string
   authorization: string | undefined
-  body: string | undefined
+  body: Request['body']
   route: Route
 }
 

@@ -1,0 +1,51 @@
+/** `kago push`: brings an image to its registry. */
+import { KagoError } from '../../shared/errors.ts'
+import {
+  familiarRepository,
+  formatReference,
+  formatRepository,
+  parseReference,
+} from '../../shared/reference.ts'
+import { callLines } from '../client/client.ts'
+import { registryHeaders } from '../client/credentials.ts'
+import { command as declare } from '../command.ts'
+import { flag } from '../options/spec.ts'
+import { escapeLine } from '../terminal/escape.ts'
+import { print } from '../terminal/output.ts'
+import { progressFor } from '../terminal/progress.ts'
+
+export const command = declare({
+  usage: '[OPTIONS] IMAGE',
+  words: { min: 1, max: 1 },
+  options: {
+    'all-tags': flag('All names of the repository that are here', { short: 'a' }),
+    quiet: flag("Print only the images' names", { short: 'q' }),
+  },
+  async run({ client, options: { 'all-tags': allTags, quiet }, words: [reference = ''] }) {
+    const name = parseReference(reference)
+    if (allTags && reference !== familiarRepository(name) && reference !== formatRepository(name)) {
+      throw new KagoError('invalid_argument', 'with --all-tags the image is named without a tag or digest', {
+        hint: `try: kago push --all-tags ${familiarRepository(name)}`,
+      })
+    }
+    const headers = await registryHeaders([reference])
+    const progress = progressFor({ isQuiet: quiet })
+    try {
+      if (!quiet) await print(`The push refers to repository [${escapeLine(formatRepository(name))}]\n`)
+      const body = { reference, ...(allTags && { allTags }) }
+      const pushed = await callLines(client, 'image.push', { body, headers }, progress.report)
+      progress.end()
+      for (const image of pushed) {
+        const { tag = '' } = parseReference(image.reference)
+        await print(
+          quiet
+            ? `${formatReference(parseReference(image.reference))}\n`
+            : `${tag}: digest: ${escapeLine(image.digest)} size: ${image.sizeBytes}\n`,
+        )
+      }
+      return 0
+    } finally {
+      progress.end()
+    }
+  },
+})
