@@ -284,3 +284,13 @@ describe('who may not ask', () => {
     })
   })
 })
+
+test('a network that is removed takes its name server along', async () => {
+  const sockets = async () => (await promisify(execFile)('ss', ['-Hlntu'])).stdout
+  await ok('network', 'create', 'brief')
+  const { gateway = '' } =
+    (await kagod.ok<{ subnets: { gateway: string }[] }>('GET', '/v1/networks/brief')).subnets[0] ?? {}
+  expect((await sockets()).split(`${gateway}:`)).toHaveLength(3)
+  await ok('network', 'rm', 'brief')
+  expect(await sockets()).not.toContain(`${gateway}:`)
+})
