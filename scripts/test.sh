@@ -53,7 +53,7 @@ check() {
 }
 
 need_packages runc iproute2 nftables util-linux busybox-static gcc g++ libc6-dev make ca-certificates \
-  docker-registry debootstrap libcap2-bin zstd attr openssl e2fsprogs procps curl shellcheck isal
+  docker-registry debootstrap libcap2-bin zstd attr openssl e2fsprogs procps curl shellcheck isal bind9-dnsutils
 
 check build node scripts/build.ts
 if wants static; then

@@ -39,6 +39,7 @@ const packages: Record<string, string> = {
   mount: 'mount',
   busybox: 'busybox-static',
   criu: 'criu',
+  ps: 'procps',
 }
 
 /** The environment that host tools get. */

@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process'
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -97,10 +97,10 @@ describe('a container finds another', () => {
   })
 
   test('by the resolver of glibc', async () => {
-    const mounts = ['/usr/lib:/lib', '/usr/lib64:/lib64', '/usr:/usr'].flatMap((mount) => [
-      '-v',
-      `${mount}:ro`,
-    ])
+    const folders = { '/usr/lib': '/lib', '/usr/lib64': '/lib64', '/usr': '/usr' }
+    const mounts = Object.entries(folders)
+      .filter(([source]) => existsSync(source))
+      .flatMap(([source, target]) => ['-v', `${source}:${target}:ro`])
     const getent = (...words: string[]) =>
       ok('run', '--rm', '--network', 'shop', ...mounts, 'localhost/busybox', '/usr/bin/getent', ...words)
     const web = await addressOf('web')
