@@ -1,6 +1,6 @@
 /** What the prunes have in common: the plan and its bytes are always shown first, then somebody is asked, then it is done. */
 import { shortId } from '../../shared/id.ts'
-import type { PrunedContainer, PrunedImage } from '../../shared/protocol/prune.ts'
+import type { PrunedContainer, PrunedImage, PrunedNetwork } from '../../shared/protocol/prune.ts'
 import { formatBytes } from '../../shared/units.ts'
 import { alignColumns } from '../format/table.ts'
 import { renderJson } from '../format/render.ts'
@@ -93,10 +93,10 @@ export function imageSection(images: readonly PrunedImage[], isAll: boolean): Se
 }
 
 /** Networks take no room worth counting. */
-export function networkSection(networks: readonly { id: string; name: string }[]): Section {
+export function networkSection(networks: readonly PrunedNetwork[]): Section {
   return {
     title: 'Networks that no container is in',
-    lines: networks.map(({ id, name }) => [shortId(id), name]),
+    lines: networks.map(({ id, name, subnets }) => [shortId(id), name, subnets.join(', ')]),
     bytes: 0,
   }
 }

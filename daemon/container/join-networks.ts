@@ -1,5 +1,5 @@
 /** The steps that put a container into its networks when it starts. */
-import { KagoError } from '../../shared/errors.ts'
+import { isKagoError, KagoError } from '../../shared/errors.ts'
 import { connectLinks, type Joined, leaseEndpoints, takeNamespace } from '../network/attach.ts'
 import { ensureDefaultNetwork } from '../network/create.ts'
 import { findNetwork } from '../network/find.ts'
@@ -9,7 +9,7 @@ import type { Operation } from '../operation/operation.ts'
 import type { SpecInput } from '../runtime/spec.ts'
 import { announce } from './announce.ts'
 import { allDone } from './all-done.ts'
-import { cleanedUp } from './clean-up.ts'
+import { allCleanedUp, cleanedUp } from './clean-up.ts'
 import type { ContainerContext } from './context.ts'
 import { findContainer } from './find.ts'
 import { sharedContainer } from './plan-networks.ts'
@@ -38,7 +38,7 @@ export async function joinNetworks(
   const undo = ['network.detach', id] as const
   const joined = await operation.step('lease addresses', { by: 'kago.db', undo }, () => {
     rejoin(context, container)
-    return leaseEndpoints(context.network, id)
+    return leaseWhenSettled(context, id)
   })
   const about = { by: 'unshare(2)', shell: `ip netns add ${id.slice(0, 12)}` }
   const namespace = await operation.step('take a network namespace', about, () =>
@@ -56,6 +56,17 @@ export async function joinNetworks(
       await allDone([publishForStart(context, operation, container), linked])
       announce(context, container)
     },
+  }
+}
+
+/** Where no address is left, some may be held by containers that have ended a moment ago. */
+async function leaseWhenSettled(context: ContainerContext, id: string): Promise<Joined[]> {
+  try {
+    return leaseEndpoints(context.network, id)
+  } catch (error) {
+    if (!isKagoError(error, 'exhausted') || context.cleanUps.size === 0) throw error
+    await allCleanedUp(context)
+    return leaseEndpoints(context.network, id)
   }
 }
 

@@ -56,7 +56,7 @@ export function describeEndpoint({ containers }: NetworkContext, endpoint: Endpo
 
 type Filter = (context: NetworkContext, network: Network, value: string) => boolean
 
-/** As Docker's; `until` is a moment: networks made before it. */
+/** As Docker's. */
 const filterTable: Readonly<Record<string, Filter>> = {
   id: (_context, { id }, value) => id.startsWith(value),
   name: (_context, { name }, value) => name.includes(value),
@@ -66,8 +66,6 @@ const filterTable: Readonly<Record<string, Filter>> = {
   dangling: ({ endpoints }, { id, name }, value) =>
     (endpoints.ofNetwork(id).length === 0 && name !== defaultNetworkName) === (value === 'true'),
   label: (_context, network, value) => hasLabel(network, value),
-  'label!': (_context, network, value) => !hasLabel(network, value),
-  until: (_context, { createdAt }, value) => createdAt < readMoment(value),
 }
 
 function hasLabel({ labels }: Network, text: string): boolean {
@@ -75,22 +73,11 @@ function hasLabel({ labels }: Network, text: string): boolean {
   return at < 0 ? Object.hasOwn(labels, text) : labels[text.slice(0, at)] === text.slice(at + 1)
 }
 
-function readMoment(text: string): number {
-  const moment = Date.parse(text)
-  if (!Number.isNaN(moment)) return moment
-  throw new KagoError('invalid_argument', `not a moment: ${JSON.stringify(text)}`, {
-    hint: 'write it as 2026-11-23T10:00:00Z',
-  })
-}
-
 /**
  * Several values of one key are alternatives, different keys must all hold.
  * @throws invalid_argument naming the filters there are.
  */
-export function networkFilter(
-  context: NetworkContext,
-  texts: readonly string[],
-): (network: Network) => boolean {
+function networkFilter(context: NetworkContext, texts: readonly string[]): (network: Network) => boolean {
   const filters = new Map<string, string[]>()
   for (const text of texts) {
     const at = text.indexOf('=')

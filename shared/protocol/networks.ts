@@ -1,6 +1,7 @@
 /** Networks: what one is made from, what is told of it, and the verbs. */
 import { type Static, Type } from 'typebox'
 import { closed, StringMap, Timestamp } from './common.ts'
+import { PrunedNetwork } from './prune.ts'
 import { route } from './route.ts'
 
 const AddressText = Type.String({ minLength: 1, maxLength: 64 })
@@ -115,9 +116,11 @@ export const networkRoutes = {
       dryRun: Type.Optional(Type.Boolean()),
       /** `until=TIME`, `label=KEY[=VALUE]`, `label!=KEY[=VALUE]`. */
       filter: Type.Optional(Type.Array(Type.String({ maxLength: 1000 }), { maxItems: 100 })),
+      /** Ids of a plan that somebody has seen. */
+      only: Type.Optional(Type.Array(Type.String({ maxLength: 255 }), { maxItems: 100_000 })),
     }),
     reply: 'json',
-    result: closed({ networks: Type.Array(NetworkId) }),
+    result: Type.Array(PrunedNetwork),
   }),
   'network.connect': route({
     id: 'network.connect',

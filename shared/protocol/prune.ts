@@ -27,9 +27,16 @@ export const PrunedImage = closed({
 })
 export type PrunedImage = Static<typeof PrunedImage>
 
+export const PrunedNetwork = closed({
+  id: Type.String(),
+  name: Type.String(),
+  subnets: Type.Array(Type.String()),
+})
+export type PrunedNetwork = Static<typeof PrunedNetwork>
+
 export const SystemPrune = closed({
   containers: Type.Array(PrunedContainer),
-  networks: Type.Array(closed({ id: Type.String(), name: Type.String() })),
+  networks: Type.Array(PrunedNetwork),
   images: Type.Array(PrunedImage),
   bytes: Type.Integer(),
 })

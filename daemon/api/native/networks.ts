@@ -2,10 +2,9 @@
 import { connectContainer } from '../../container/connect.ts'
 import type { ContainerContext } from '../../container/context.ts'
 import { disconnectContainer } from '../../container/disconnect.ts'
+import { planNetworkPrune, pruneNetworks, removeSettledNetwork } from '../../container/prune-networks.ts'
 import { createNetwork } from '../../network/create.ts'
 import { inspectNetwork, listNetworks } from '../../network/describe.ts'
-import { pruneNetworks } from '../../network/prune.ts'
-import { removeNetwork } from '../../network/remove.ts'
 import type { Handlers } from '../route-table.ts'
 
 type NetworkHandlers = Pick<Handlers, Extract<keyof Handlers, `network.${string}`>>
@@ -17,8 +16,9 @@ export function networkHandlers(context: ContainerContext): NetworkHandlers {
     'network.create': async ({ body }) => named(await createNetwork(network, body)),
     'network.list': ({ query }) => listNetworks(network, query.filter),
     'network.inspect': ({ params }) => inspectNetwork(network, params.network),
-    'network.remove': async ({ params }) => named(await removeNetwork(network, params.network)),
-    'network.prune': ({ body }) => pruneNetworks(network, body),
+    'network.remove': async ({ params }) => named(await removeSettledNetwork(context, params.network)),
+    'network.prune': ({ body: { dryRun = false, ...body } }) =>
+      dryRun ? planNetworkPrune(context, body) : pruneNetworks(context, body),
     'network.connect': ({ params, body }) => connectContainer(context, params.network, body.container, body),
     'network.disconnect': ({ params, body }) =>
       disconnectContainer(context, params.network, body.container, body),

@@ -186,6 +186,14 @@ describe('a network of one’s own', () => {
     expect((await networkOf(id)).networkName).toBe('web')
   })
 
+  test('may be removed the moment its last container has ended', async () => {
+    for (let round = 0; round < 5; round++) {
+      await create({ name: 'web' })
+      await kagod.run({ image, network: 'web', command: ['true'], autoRemove: true })
+      await kagod.ok('DELETE', '/v1/networks/web')
+    }
+  })
+
   test('an internal one leads nowhere', async () => {
     await create({ name: 'inner', internal: true })
     const [one, two] = [await sleeping({ network: 'inner' }), await sleeping({ network: 'inner' })]
@@ -212,9 +220,9 @@ describe('a network of one’s own', () => {
     await create({ name: 'unused', labels: { old: '' } })
     await kagod.ok('POST', '/v1/containers', { image, network: 'used' })
     const plan = await kagod.ok('POST', '/v1/networks/prune', { dryRun: true })
-    expect(plan).toMatchObject({ networks: [{ name: 'unused' }] })
-    expect(await kagod.ok('POST', '/v1/networks/prune', { filter: ['label!=old'] })).toEqual({ networks: [] })
-    expect(await kagod.ok('POST', '/v1/networks/prune')).toMatchObject({ networks: [{ name: 'unused' }] })
+    expect(plan).toMatchObject([{ name: 'unused' }])
+    expect(await kagod.ok('POST', '/v1/networks/prune', { filter: ['label!=old'] })).toEqual([])
+    expect(await kagod.ok('POST', '/v1/networks/prune')).toMatchObject([{ name: 'unused' }])
     expect((await networks()).map(({ name }) => name)).toEqual(['bridge', 'used'])
   })
 })
