@@ -104,7 +104,7 @@ describe.each(['overlay', 'copy'] as const)('with the snapshotter %s', (snapshot
     const before = await usage()
     const plan = await kagod.ok<SystemPrune>('POST', '/v1/prune', { dryRun: true, filter: ['label!=keep'] })
     expect(plan.containers.map(({ id }) => id)).toEqual([ended])
-    expect(plan.networks).toEqual([{ id: created.id, name: 'lonely' }])
+    expect(plan.networks).toMatchObject([{ id: created.id, name: 'lonely' }])
     expect(plan.images.map(({ names }) => names)).toEqual([[]])
     expect(await usage()).toEqual(before)
 
