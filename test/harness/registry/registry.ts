@@ -130,7 +130,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Test
   }
 }
 
-export interface State {
+interface State {
   options: RegistryOptions
   faults: Faults
   credentials: { username: string; password: string }

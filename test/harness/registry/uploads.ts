@@ -1,11 +1,17 @@
 /** The front's part in uploads: passes them on, and breaks them as asked. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Fault } from './faults.ts'
-import type { State } from './registry.ts'
+import type { Fault, Faults } from './faults.ts'
 import { writeReply } from './reply.ts'
 
+interface State {
+  options: { auth?: string }
+  faults: Faults
+  /** Where uploads go on that were cut. */
+  places: Map<string, string>
+}
+
 export async function serveUpload(
-  state: Pick<State, 'options' | 'faults' | 'places'>,
+  state: State,
   backend: string,
   request: IncomingMessage,
   response: ServerResponse,
@@ -55,7 +61,7 @@ function takenOf(fault: Fault | undefined, bytes: Buffer): number {
 }
 
 /** Debian's registry gives an upload up that goes on at another byte than its Location says. */
-function placeOf({ places }: Pick<State, 'places'>, id: string, url: string): string {
+function placeOf({ places }: State, id: string, url: string): string {
   const place = places.get(id)
   if (place === undefined) return url
   const digest = new URLSearchParams(url.slice(url.indexOf('?'))).get('digest')
