@@ -1,7 +1,7 @@
 /** Network namespaces: made and entered by the daemon's own thread within one turn of its loop, kept by an open file. */
 import { closeSync, openSync, writeFileSync } from 'node:fs'
 import { KagoError } from '../../shared/errors.ts'
-import { changeLink } from './links.ts'
+import { changeLink, listLinks } from './links.ts'
 import { openRouting, type RouteSocket } from './netlink.ts'
 import { enterNetwork, unshareNetwork } from './syscalls.ts'
 
@@ -13,6 +13,8 @@ export interface Namespace {
   readonly fd: number
   readonly path: string
   readonly routing: RouteSocket
+  /** The number that the first link has that is made in it; of new ones only. */
+  readonly firstLink: number | undefined
   close(): void
 }
 
@@ -30,7 +32,9 @@ export async function makeNamespace(): Promise<Namespace> {
   )
   try {
     await namespace.routing.send([changeLink('lo', { isUp: true })])
-    return namespace
+    // The kernel numbers links one after the other; some make tunnels in every new namespace.
+    const last = Math.max(...listLinks(namespace.routing).map(({ index }) => index))
+    return { ...namespace, firstLink: last + 1 }
   } catch (error) {
     namespace.close()
     throw error
@@ -83,6 +87,7 @@ function namespaceFrom(fd: number, routing: RouteSocket): Namespace {
   return {
     fd,
     routing,
+    firstLink: undefined,
     path: `/proc/${process.pid}/fd/${fd}`,
     close() {
       if (!isOpen) return

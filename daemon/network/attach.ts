@@ -3,13 +3,14 @@ import {
   addAddress,
   addDefaultRoute,
   changeLink,
+  deleteLink,
   getLink,
   newVeth,
   readLink,
   reflectAtBridge,
   withoutOwnAddress,
 } from '../host/links.ts'
-import { type Message, messageTypes } from '../host/netlink.ts'
+import { type Answer, type Message, messageTypes } from '../host/netlink.ts'
 import type { Namespace } from '../host/netns.ts'
 import { isKagoError, KagoError } from '../../shared/errors.ts'
 import { ensureBridge } from './bridge.ts'
@@ -68,7 +69,11 @@ export async function connectLinks(
   joined: readonly Joined[],
 ): Promise<void> {
   const gateways = defaultGateways(joined.map(({ network }) => network))
-  for (const one of joined) await connectLink(context, namespace, one, gateways)
+  let expectedIndex = namespace.firstLink
+  for (const one of joined) {
+    await connectLink(context, namespace, one, gateways, expectedIndex)
+    expectedIndex = undefined
+  }
 }
 
 /** Which network leads out, by family: the first that was joined and is not internal. */
@@ -89,6 +94,7 @@ export async function connectLink(
   namespace: Namespace,
   { network, endpoint }: Joined,
   gateways: Gateways,
+  expectedIndex?: number,
 ): Promise<void> {
   const { memory } = context
   const name = hostInterfaceOf(endpoint.containerId, network.id)
@@ -112,21 +118,38 @@ export async function connectLink(
   try {
     await make()
   } catch (error) {
-    // Somebody deleted the bridge: it is made again.
-    if (!isKagoError(error, 'not_found', 'unavailable', 'invalid_argument')) throw error
+    // Somebody deleted the bridge: it is made again. Or a link is left of a life that ended badly.
+    if (!isKagoError(error, 'not_found', 'unavailable', 'already_exists')) throw error
     memory.bridges.delete(network.id)
+    await memory.routing.send([deleteLink(name)])
     await make()
   }
-  const index = await raise(namespace, inside, endpoint.ipv6 !== null)
-  await namespace.routing.send(addressing(index, { network, endpoint }, gateways))
+  await configure(namespace, { network, endpoint }, gateways, expectedIndex)
 }
 
-async function raise(namespace: Namespace, name: string, hasIpv6: boolean): Promise<number> {
-  const answers = await namespace.routing.send([
-    ...(hasIpv6 ? [] : [withoutOwnAddress(name)]),
-    changeLink(name, { isUp: true }),
-    getLink(name),
-  ])
+/** The container's end: up, with its addresses and routes; in one go where its number is known. */
+async function configure(
+  { routing }: Namespace,
+  joined: Joined,
+  gateways: Gateways,
+  expectedIndex: number | undefined,
+): Promise<void> {
+  const { endpoint } = joined
+  const name = endpoint.interface ?? `eth${endpoint.position}`
+  const up = [...(endpoint.ipv6 === null ? [withoutOwnAddress(name)] : []), changeLink(name, { isUp: true })]
+  if (expectedIndex !== undefined) {
+    try {
+      await routing.send([...up, ...addressing(expectedIndex, joined, gateways)])
+      return
+    } catch (error) {
+      if (!isKagoError(error, 'not_found')) throw error
+    }
+  }
+  const index = indexOf(name, await routing.send([...up, getLink(name)]))
+  await routing.send(addressing(index, joined, gateways))
+}
+
+function indexOf(name: string, answers: readonly Answer[]): number {
   const link = answers.find(({ type }) => type === messageTypes.newLink)
   if (link === undefined) throw new KagoError('unavailable', `the link ${name} went again`)
   return readLink(link.body).index

@@ -74,7 +74,7 @@ test('a pair joins a bridge to a namespace, with addresses and a way out', async
   expect(links.find(({ name }) => name === 'kv0')).toMatchObject({ kind: 'veth', master: bridge?.index })
   const [answer] = await inside.routing.send([changeLink('eth0', { isUp: true }), getLink('eth0')])
   const link = readLink(answer?.body ?? Buffer.alloc(0))
-  expect(link).toMatchObject({ name: 'eth0', isUp: true, mtu: 1400 })
+  expect(link).toMatchObject({ name: 'eth0', isUp: true, mtu: 1400, index: inside.firstLink })
   await inside.routing.send([
     addAddress(link.index, address('10.5.0.2'), 24),
     addAddress(link.index, address('fd00::2'), 64),
