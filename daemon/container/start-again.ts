@@ -49,6 +49,7 @@ function waitForStart(
       restartCount: restartCount + 1,
       backOffMs: waitMs,
       restartAt: Date.now() + waitMs,
+      manuallyStopped: 0,
     },
     'quick',
   )

@@ -65,8 +65,8 @@ export async function startSteps(
     {
       state: nextState(name, container.state, 'start'),
       error: null,
+      manuallyStopped: 0,
       ...(options.isAutomatic !== true && {
-        manuallyStopped: 0,
         restartCount: 0,
         backOffMs: 0,
         restartAt: null,

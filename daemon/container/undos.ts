@@ -42,6 +42,8 @@ function forget({ containers, events, network }: ContainerContext, id: string): 
 async function endTask(context: ContainerContext, id: string, event: StartFailure): Promise<void> {
   const live = context.tasks.get(id)
   if (live !== undefined) {
+    // Its end is not one that its restart policy should mend.
+    context.containers.updateTask(id, { manuallyStopped: 1 }, 'quick')
     await live.shim.signal('KILL')
     await live.ended
   } else {
@@ -55,7 +57,14 @@ async function endTask(context: ContainerContext, id: string, event: StartFailur
   const state = nextState(row.name, 'starting', event)
   context.containers.updateTask(
     id,
-    { state, pid: null, pidStart: null, error: 'its start was undone' },
+    {
+      state,
+      pid: null,
+      pidStart: null,
+      error: 'its start was undone',
+      // It was its policy's: the daemon that takes it back begins it again.
+      ...(row.restartCount > 0 && { restartAt: Date.now() }),
+    },
     'quick',
   )
 }

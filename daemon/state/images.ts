@@ -77,8 +77,6 @@ export interface ImageTable {
   /** Layers that no image and no other layer needs, deepest first; those of `keep` and their parents stay. */
   orphanLayers(keep: ReadonlySet<string>): LayerRow[]
   removeLayer(chainId: string): void
-  /** What unpacked layers and their blobs take, as they were measured when they came. */
-  keptBytes(): { layerBytes: number; blobBytes: number }
   /** Every digest that some image refers to: manifests, configs, layer blobs, and what names point to. */
   referencedDigests(): Set<string>
 }
@@ -111,12 +109,6 @@ export function imageTable(database: Database): ImageTable {
         `sha256:${prefix}g`,
       ),
     list: () => all<ImageRow>(`SELECT ${imageColumns} FROM images ORDER BY created_at DESC, id`),
-    keptBytes: () =>
-      one<{ layerBytes: number; blobBytes: number }>(
-        `SELECT (SELECT coalesce(sum(size_bytes), 0) FROM layers) AS layerBytes,
-           (SELECT coalesce(sum(bytes), 0) FROM
-             (SELECT max(blob_bytes) AS bytes FROM image_layers GROUP BY digest)) AS blobBytes`,
-      ) ?? { layerBytes: 0, blobBytes: 0 },
     names: (imageId) =>
       imageId === undefined
         ? all<ImageNameRow>(

@@ -1,16 +1,16 @@
 /** Everything that can be counted, for Prometheus: containers, what is kept, operations, the daemon itself. */
 import { readdirSync, statSync } from 'node:fs'
-import { join } from 'node:path'
 import type { ContainerStats } from '../../shared/protocol/stats.ts'
 import type { ContainerContext } from '../container/context.ts'
 import { readContainer } from '../container/record.ts'
 import { runningStats } from '../container/stats.ts'
 import { type DurationHistogram, type Metric, renderMetrics } from '../telemetry/metrics.ts'
+import { diskUsage } from './disk-usage.ts'
 import { daemonVersion } from '../version.ts'
 
 /** `durations` are those of operations, by kind and end. */
-export function metricsText(context: ContainerContext, durations: DurationHistogram): string {
-  const metrics = [...containerMetrics(context), ...keptMetrics(context), ...daemonMetrics()]
+export async function metricsText(context: ContainerContext, durations: DurationHistogram): Promise<string> {
+  const metrics = [...containerMetrics(context), ...(await keptMetrics(context)), ...daemonMetrics()]
   return renderMetrics(metrics) + durations.render()
 }
 
@@ -76,29 +76,25 @@ function containerMetrics(context: ContainerContext): Metric[] {
   ]
 }
 
-/** What is on the disk, as far as it is known without walking trees. */
-function keptMetrics({ containers, image, paths }: ContainerContext): Metric[] {
-  const ids = containers.list().map(({ id }) => id)
-  const logs = ids.reduce((sum, id) => sum + filesBytes(paths.log(id)), 0)
-  const { layerBytes, blobBytes } = image.images.keptBytes()
-  const sizes = {
-    layers: layerBytes,
-    blobs: blobBytes,
-    logs,
-    database: fileBytes(paths.database) + fileBytes(`${paths.database}-wal`),
-  }
+/** What is on the disk, as `system df` tells it. */
+async function keptMetrics(context: ContainerContext): Promise<Metric[]> {
+  const { database } = context.paths
+  const samples = Object.entries(await diskUsage(context)).flatMap(([kind, part]) =>
+    typeof part === 'object' && 'sizeBytes' in part ? [{ labels: { kind }, value: part.sizeBytes }] : [],
+  )
+  const databaseBytes = fileBytes(database) + fileBytes(`${database}-wal`)
   return [
     {
       name: 'kago_kept_bytes',
       help: 'What is kept on the disk, by kind',
       type: 'gauge',
-      samples: Object.entries(sizes).map(([kind, value]) => ({ labels: { kind }, value })),
+      samples: [...samples, { labels: { kind: 'database' }, value: databaseBytes }],
     },
     {
       name: 'kago_images',
       help: 'Images',
       type: 'gauge',
-      samples: [{ labels: {}, value: image.images.list().length }],
+      samples: [{ labels: {}, value: context.image.images.list().length }],
     },
   ]
 }
@@ -124,17 +120,6 @@ function daemonMetrics(): Metric[] {
     ),
     one('process_open_fds', 'Open files of kagod', 'gauge', readdirSync('/proc/self/fd').length),
   ]
-}
-
-/** Of the files in a directory; nothing where it is not there. */
-function filesBytes(directory: string): number {
-  let names: string[]
-  try {
-    names = readdirSync(directory)
-  } catch {
-    return 0
-  }
-  return names.reduce((sum, name) => sum + fileBytes(join(directory, name)), 0)
 }
 
 function fileBytes(path: string): number {

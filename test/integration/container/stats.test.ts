@@ -94,7 +94,7 @@ test('GET /metrics tells all that runs, what is kept, and how long operations to
   expect(text).toContain('kago_containers{state="running"} 1\n')
   expect(text).toContain(`kago_container_pids{id="${id}",name="counted",image="${image}"} 1\n`)
   expect(text).toMatch(/kago_container_memory_bytes\{[^}]*\} [1-9]\d+\n/)
-  expect(text).toMatch(/kago_kept_bytes\{kind="layers"\} [1-9]\d+\n/)
+  expect(text).toMatch(/kago_kept_bytes\{kind="images"\} [1-9]\d+\n/)
   expect(text).toMatch(/kago_operation_duration_seconds_count\{kind="container.start",status="done"\} \d+\n/)
   expect(text).toMatch(/process_resident_memory_bytes [1-9]\d+\n/)
 })
