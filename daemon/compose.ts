@@ -54,8 +54,12 @@ import { imageTable } from './state/images.ts'
 import { endpointTable, networkTable } from './state/networks.ts'
 import { portTable } from './state/ports.ts'
 import { operationTable } from './state/operations.ts'
+import { volumeTable } from './state/volumes.ts'
 import { createLog } from './telemetry/log.ts'
 import { daemonVersion } from './version.ts'
+import type { VolumeContext } from './volume/context.ts'
+import { restoreVolumes } from './volume/restore.ts'
+import { volumeUndos } from './volume/undos.ts'
 
 export interface Daemon {
   /** Stops listening, lets what goes on after replies finish, and gives the roots back. Containers go on. */
@@ -130,6 +134,13 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     nameService: createNameService(log, config.resolvConf),
     memory: networkMemory,
   }
+  const volume: VolumeContext = {
+    ...operations,
+    paths,
+    volumes: volumeTable(database),
+    events,
+    filling: new Map(),
+  }
   const context: ContainerContext = {
     ...operations,
     config,
@@ -137,6 +148,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     containers,
     image,
     network,
+    volume,
     runtimes: createRuntimes({ runRoot: paths.runtimeState, runtimes: config.runtimes }, spawner.runQuietly),
     startShim: spawner.start,
     host: readHostFacts(capabilityNames),
@@ -151,12 +163,18 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     usage: diskUsageTable(database),
     cleanUps: new Map(),
   }
-  for (const [name, undo] of [...imageUndos(image), ...networkUndos(network), ...containerUndos(context)])
+  for (const [name, undo] of [
+    ...imageUndos(image),
+    ...networkUndos(network),
+    ...volumeUndos(volume),
+    ...containerUndos(context),
+  ])
     undos.set(name, undo)
 
   await recoverOperations(operations)
   await recoverImages(image)
   await restoreContainers(context)
+  await restoreVolumes(volume)
   await restoreNetworks(network, (id) => isRunning(context, id))
   announceAll(context)
   followPolicies(context)

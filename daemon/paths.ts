@@ -17,6 +17,8 @@ export interface Paths {
   /** Run-time files of a container's task: config.json, rootfs, pid, exit, shim.sock, runtime.log. */
   bundle(id: string): string
   bundles: string
+  /** A directory for each volume. */
+  readonly volumes: string
   readonly runtimeState: string
   /** Where the spawner of shims listens. */
   readonly spawnerSocket: string
@@ -47,6 +49,7 @@ export function resolvePaths(config: Config): Paths {
     log: (id) => join(dataRoot, 'containers', id, 'log'),
     bundles: join(runRoot, 'containers'),
     bundle: (id) => join(runRoot, 'containers', id),
+    volumes: join(dataRoot, 'volumes'),
     runtimeState: join(runRoot, 'runtime'),
     spawnerSocket: join(runRoot, 'spawner.sock'),
     programs: findPrograms(),

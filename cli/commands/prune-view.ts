@@ -1,6 +1,11 @@
 /** What the prunes have in common: the plan and its bytes are always shown first, then somebody is asked, then it is done. */
 import { shortId } from '../../shared/id.ts'
-import type { PrunedContainer, PrunedImage, PrunedNetwork } from '../../shared/protocol/prune.ts'
+import type {
+  PrunedContainer,
+  PrunedImage,
+  PrunedNetwork,
+  PrunedVolume,
+} from '../../shared/protocol/prune.ts'
 import { formatBytes } from '../../shared/units.ts'
 import { alignColumns } from '../format/table.ts'
 import { renderJson } from '../format/render.ts'
@@ -98,5 +103,13 @@ export function networkSection(networks: readonly PrunedNetwork[]): Section {
     title: 'Networks that no container is in',
     lines: networks.map(({ id, name, subnets }) => [shortId(id), name, subnets.join(', ')]),
     bytes: 0,
+  }
+}
+
+export function volumeSection(volumes: readonly PrunedVolume[], isAll: boolean): Section {
+  return {
+    title: isAll ? 'Volumes that no container mounts' : 'Volumes without a name that no container mounts',
+    lines: volumes.map(({ name, bytes }) => [name, formatBytes(bytes)]),
+    bytes: volumes.reduce((sum, { bytes }) => sum + bytes, 0),
   }
 }

@@ -69,6 +69,12 @@ export const verbs = {
     () => import('./update.ts'),
   ),
   version: entry('Show the versions of kago and kagod', () => import('./version.ts')),
+  'volume clone': entry('Make a volume with the content of another', () => import('./volume-clone.ts')),
+  'volume create': entry('Make a volume', () => import('./volume-create.ts')),
+  'volume ls': entry('List volumes', () => import('./volume-ls.ts')),
+  'volume prune': entry('Remove volumes that no container mounts', () => import('./volume-prune.ts')),
+  'volume rename': entry('Give a volume another name', () => import('./volume-rename.ts')),
+  'volume rm': entry('Remove volumes', () => import('./volume-rm.ts')),
   wait: entry('Wait for containers to end and print their exit codes', () => import('./wait.ts')),
 } as const satisfies Readonly<Record<string, Entry>>
 
@@ -158,5 +164,19 @@ export const nouns: Readonly<Record<string, Noun>> = {
   system: {
     summary: 'See the daemon and its machine',
     verbs: { df: 'system df', events: 'events', info: 'info', prune: 'system prune', version: 'version' },
+  },
+  volume: {
+    summary: 'Manage volumes',
+    verbs: {
+      clone: 'volume clone',
+      create: 'volume create',
+      inspect: 'inspect',
+      list: 'volume ls',
+      ls: 'volume ls',
+      prune: 'volume prune',
+      remove: 'volume rm',
+      rename: 'volume rename',
+      rm: 'volume rm',
+    },
   },
 }

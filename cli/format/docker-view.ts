@@ -2,6 +2,7 @@
 import type { ContainerDetails } from '../../shared/protocol/containers.ts'
 import type { ImageDetails } from '../../shared/protocol/images.ts'
 import type { NetworkDetails } from '../../shared/protocol/networks.ts'
+import type { VolumeDetails } from '../../shared/protocol/volumes.ts'
 
 const never = '0001-01-01T00:00:00Z'
 
@@ -44,14 +45,7 @@ export function dockerContainer(container: ContainerDetails): Record<string, unk
     Driver: container.snapshotter,
     Platform: container.image.platform.split('/')[0] ?? '',
     RestartCount: task.restartCount,
-    Mounts: options.mounts.map((mount) => ({
-      Type: mount.type,
-      Source: mount.source ?? '',
-      Destination: mount.target,
-      Mode: mount.readOnly === true ? 'ro' : '',
-      RW: mount.readOnly !== true,
-      Propagation: mount.propagation ?? (mount.type === 'bind' ? 'rprivate' : ''),
-    })),
+    Mounts: options.mounts.map(dockerMount),
     Config: {
       Hostname: options.hostname ?? container.id.slice(0, 12),
       User: process.user,
@@ -125,7 +119,7 @@ function dockerHostConfig({ options, runtime }: ContainerDetails): Record<string
   return {
     AutoRemove: options.autoRemove,
     Binds: options.mounts
-      .filter(({ type }) => type === 'bind')
+      .filter(({ type }) => type !== 'tmpfs')
       .map(({ source, target, readOnly }) => `${source ?? ''}:${target}${readOnly === true ? ':ro' : ''}`),
     BlkioWeight: resources.blkioWeight ?? 0,
     CapAdd: options.capAdd,
@@ -154,6 +148,31 @@ function dockerHostConfig({ options, runtime }: ContainerDetails): Record<string
     ShmSize: options.shmSizeBytes ?? 64 * 1024 * 1024,
     Sysctls: options.sysctls,
     Ulimits: options.ulimits.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
+  }
+}
+
+function dockerMount(mount: ContainerDetails['options']['mounts'][number]): Record<string, unknown> {
+  const { type, source = '', target, readOnly = false, propagation } = mount
+  return {
+    Type: type,
+    ...(type === 'volume' ? { Name: source, Driver: 'local' } : {}),
+    Source: source,
+    Destination: target,
+    Mode: readOnly ? 'ro' : '',
+    RW: !readOnly,
+    Propagation: type === 'bind' ? (propagation ?? 'rprivate') : '',
+  }
+}
+
+export function dockerVolume(volume: VolumeDetails): Record<string, unknown> {
+  return {
+    Name: volume.name,
+    Driver: 'local',
+    Scope: 'local',
+    Mountpoint: volume.path,
+    CreatedAt: volume.createdAt,
+    Labels: volume.labels,
+    Options: null,
   }
 }
 

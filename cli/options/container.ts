@@ -10,6 +10,7 @@ export const containerOptions = {
   'cap-add': list('CAPABILITY', 'Add a capability'),
   'cap-drop': list('CAPABILITY', 'Take a capability away'),
   cidfile: text('FILE', "Write the container's id to a file that is not there yet"),
+  'create-bind-source': flag('Make the sources of binds that are missing, as empty directories'),
   device: list('HOST[:CONTAINER[:rwm]]', 'Give the container a device of the host'),
   dns: list('ADDRESS', "Name server to ask, instead of the host's"),
   'dns-option': list('OPTION', "Option for /etc/resolv.conf, instead of the host's: timeout:1", {
@@ -26,7 +27,10 @@ export const containerOptions = {
   interactive: flag('Keep stdin open', { short: 'i' }),
   label: list('KEY[=VALUE]', 'Put a label on the container', { short: 'l' }),
   'label-file': list('FILE', 'Read labels from a file'),
-  mount: list('SPEC', 'Mount: type=bind,source=/x,target=/y[,readonly] or type=tmpfs,target=/y'),
+  mount: list(
+    'SPEC',
+    'Mount: type=volume,source=NAME,target=/y[,readonly], type=bind,source=/x,… or type=tmpfs,…',
+  ),
   name: text('NAME', 'A name for the container'),
   ip: text('ADDRESS', 'Its IPv4 address in the network'),
   ip6: text('ADDRESS', 'Its IPv6 address in the network'),
@@ -65,6 +69,7 @@ export const containerOptions = {
   tty: flag('Give the container a terminal', { short: 't' }),
   ulimit: list('NAME=SOFT[:HARD]', 'Set a limit of the process: nofile=1024:2048'),
   user: text('USER[:GROUP]', 'User to run as, by name or number', { short: 'u' }),
-  volume: list('SOURCE:TARGET[:ro]', 'Mount a directory or file of the host', { short: 'v' }),
+  volume: list('[SOURCE:]TARGET[:ro]', 'Mount a volume by its name, or a path of the host', { short: 'v' }),
+  'volumes-from': list('CONTAINER[:ro]', 'Mount the volumes and binds of another container'),
   workdir: text('DIRECTORY', 'Working directory', { short: 'w' }),
 }

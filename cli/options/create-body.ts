@@ -4,7 +4,8 @@ import type { CreateBody } from '../../shared/protocol/containers.ts'
 import type { containerOptions } from './container.ts'
 import { readEnv, readLabels, readOptionFile, toMap } from './files.ts'
 import { bytesOf, defined, parseUlimit, resourcesFrom } from './limits.ts'
-import { parseDevice, parseMount, parseTmpfs, parseVolume } from './mounts.ts'
+import { asksForLabels, parseDevice, parseMount, parseTmpfs, parseVolume } from './mounts.ts'
+import { printError } from '../terminal/output.ts'
 import { healthFrom } from './health.ts'
 import { parseExpose, parsePublish } from './ports.ts'
 import { parseRestart } from './restart.ts'
@@ -38,7 +39,8 @@ export function createBodyFrom(
     hostname: values.hostname,
     readOnly: ifTrue(values['read-only']),
     tmpfs: orNothing(values.tmpfs.map(parseTmpfs)),
-    mounts: orNothing([...values.volume.map(parseVolume), ...values.mount.map(parseMount)]),
+    mounts: orNothing(mountsFrom(values)),
+    volumesFrom: orNothing(values['volumes-from']),
     capAdd: orNothing(values['cap-add']),
     capDrop: orNothing(values['cap-drop']),
     privileged: ifTrue(values.privileged),
@@ -72,6 +74,15 @@ export function createBodyFrom(
     restart: values.restart === undefined ? undefined : parseRestart(values.restart),
     runtime: values.runtime,
   })
+}
+
+const labelNotice = 'kago: -v …:z and :Z are accepted; kago sets no labels of SELinux\n'
+
+function mountsFrom(values: ContainerValues): NonNullable<CreateBody['mounts']> {
+  if (values.volume.some(asksForLabels)) void printError(labelNotice).catch(() => {})
+  const mounts = [...values.volume.map(parseVolume), ...values.mount.map(parseMount)]
+  if (!values['create-bind-source']) return mounts
+  return mounts.map((mount) => (mount.type === 'bind' ? { ...mount, createSource: true } : mount))
 }
 
 function orNothing<T>(list: T[]): T[] | undefined {

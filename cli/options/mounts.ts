@@ -2,6 +2,7 @@
 import { isAbsolute, resolve } from 'node:path'
 import { KagoError } from '../../shared/errors.ts'
 import type { Mount } from '../../shared/protocol/containers.ts'
+import { toMap } from './files.ts'
 import { bytesOf, defined } from './limits.ts'
 
 type Propagation = NonNullable<Mount['propagation']>
@@ -13,62 +14,83 @@ function isPropagation(word: string): word is Propagation {
 }
 
 /**
- * `SOURCE:TARGET[:OPTIONS]` of a directory or file; a source that begins with `.` is taken from here.
- * Volumes, with a name or without, are not there yet and are refused.
+ * `[SOURCE:]TARGET[:OPTIONS]`: a source that is a path (one that begins with `.` is taken from here) is bound, any other
+ * names a volume; without a source the volume is made for the container.
  */
 export function parseVolume(spec: string): Mount {
   const windows = /^[a-z]:[\\/]/i.exec(spec) === null ? 0 : 2
   const parts = spec.slice(windows).split(':')
-  const source = spec.slice(0, windows) + (parts[0] ?? '')
-  const [, target, options, ...more] = parts
-  if (target === undefined) throw noVolumes(`-v ${spec} asks for a volume without a name`)
-  if (more.length > 0 || source === '' || target === '') throw badVolume(spec)
-  if (!isPath(source)) throw noVolumes(`-v ${spec} asks for the volume ${source}`)
+  const first = spec.slice(0, windows) + (parts[0] ?? '')
+  const [, second, options, ...more] = parts
+  if (more.length > 0 || first === '' || second === '') throw badVolume(spec)
+  if (second === undefined) return { type: 'volume', target: checkTarget(first, `-v ${spec}`) }
+  const isBind = isPath(first)
   const mount: Mount = {
-    type: 'bind',
-    source: resolveSource(source),
-    target: checkTarget(target, `-v ${spec}`),
+    type: isBind ? 'bind' : 'volume',
+    source: isBind ? resolveSource(first) : first,
+    target: checkTarget(second, `-v ${spec}`),
   }
   for (const word of options === undefined ? [] : options.split(',')) {
     if (word === 'ro') mount.readOnly = true
     else if (word === 'rw') mount.readOnly = false
-    else if (isPropagation(word)) mount.propagation = word
-    // Labels of SELinux, and consistency on another system's file sharing: nothing to do here.
-    else if (!['z', 'Z', 'nocopy', 'consistent', 'cached', 'delegated'].includes(word))
-      throw badVolume(spec, word)
+    else if (isPropagation(word) && isBind) mount.propagation = word
+    else if (word === 'nocopy' && !isBind) mount.noCopy = true
+    // Labels of SELinux (there is a notice), and consistency on another system's file sharing: nothing to do here.
+    else if (!['z', 'Z', 'consistent', 'cached', 'delegated'].includes(word)) throw badVolume(spec, word)
   }
   return mount
 }
 
-/** `type=bind,source=/x,target=/y,readonly` and `type=tmpfs,target=/y,tmpfs-size=64m`; words in any order. */
+/** Whether `-v` asks for labels of SELinux, which kago does not set. */
+export function asksForLabels(spec: string): boolean {
+  return /:(?:.*,)?[zZ](?:,[^:]*)?$/.test(spec)
+}
+
+/** `type=volume,source=NAME,target=/y` (the type may be left out), `type=bind,…`, `type=tmpfs,…`; words in any order. */
 export function parseMount(spec: string): Mount {
   const where = `--mount ${spec}`
   const fields = new Map<string, string>()
+  const labels: string[] = []
   for (const field of splitCommas(spec)) {
     const equals = field.indexOf('=')
-    const key = (equals < 0 ? field : field.slice(0, equals)).trim().toLowerCase()
-    fields.set(longNames[key] ?? key, equals < 0 ? 'true' : field.slice(equals + 1))
+    const word = (equals < 0 ? field : field.slice(0, equals)).trim().toLowerCase()
+    const key = longNames[word] ?? word
+    const value = equals < 0 ? 'true' : field.slice(equals + 1)
+    if (key === 'volume-label') labels.push(value)
+    fields.set(key, value)
   }
   const type = fields.get('type') ?? 'volume'
-  if (type === 'volume') throw noVolumes(`${where} asks for a volume`)
-  if (type !== 'bind' && type !== 'tmpfs') throw badMount(where, `there is no mount of type ${type}`)
+  if (!isType(type)) throw badMount(where, `there is no mount of type ${type}`)
   for (const key of fields.keys()) {
     if (!knownKeys[type].includes(key)) throw badMount(where, `a ${type} mount has no ${key}`)
   }
-  const target = checkTarget(fields.get('target') ?? '', where)
-  const readOnly = readBoolean(fields.get('readonly'), where)
-  if (type === 'tmpfs') {
-    const mode = fields.get('tmpfs-mode')
-    if (mode !== undefined && !/^0?[0-7]{1,4}$/.test(mode))
-      throw badMount(where, `not an octal mode: ${mode}`)
-    return defined({
-      type,
-      target,
-      readOnly,
-      tmpfsSizeBytes: bytesOf('--mount tmpfs-size', fields.get('tmpfs-size')),
-      tmpfsMode: mode === undefined ? undefined : Number.parseInt(mode, 8),
-    })
+  const common = {
+    type,
+    target: checkTarget(fields.get('target') ?? '', where),
+    readOnly: readBoolean(fields.get('readonly'), where),
   }
+  switch (type) {
+    case 'tmpfs':
+      return defined({ ...common, ...tmpfsFields(fields, where) })
+    case 'bind':
+      return defined({ ...common, ...bindFields(fields, where) })
+    case 'volume':
+      return defined({ ...common, ...volumeFields(fields, labels, where) })
+  }
+}
+
+type Fields = ReadonlyMap<string, string>
+
+function tmpfsFields(fields: Fields, where: string) {
+  const mode = fields.get('tmpfs-mode')
+  if (mode !== undefined && !/^0?[0-7]{1,4}$/.test(mode)) throw badMount(where, `not an octal mode: ${mode}`)
+  return {
+    sizeBytes: bytesOf('--mount tmpfs-size', fields.get('tmpfs-size')),
+    mode: mode === undefined ? undefined : Number.parseInt(mode, 8),
+  }
+}
+
+function bindFields(fields: Fields, where: string) {
   const source = fields.get('source')
   if (source === undefined || source === '') throw badMount(where, 'a bind needs source=')
   if (!isPath(source)) throw badMount(where, `a bind source is an absolute path, not ${source}`)
@@ -76,8 +98,42 @@ export function parseMount(spec: string): Mount {
   if (propagation !== undefined && !isPropagation(propagation)) {
     throw badMount(where, `there is no propagation ${propagation}`)
   }
-  const nonRecursive = readBoolean(fields.get('bind-nonrecursive'), where)
-  return defined({ type, source: resolveSource(source), target, readOnly, propagation, nonRecursive })
+  const createSource = readBoolean(fields.get('bind-create-src'), where)
+  return { source: resolveSource(source), propagation, recursive: readRecursive(fields, where), createSource }
+}
+
+function readRecursive(fields: Fields, where: string): Mount['recursive'] {
+  const word = fields.get('bind-recursive')
+  if (word !== undefined) {
+    if (isRecursive(word)) return word
+    throw badMount(where, `bind-recursive is ${recursives.join(', ')}, not ${word}`)
+  }
+  return readBoolean(fields.get('bind-nonrecursive'), where) === true ? 'disabled' : undefined
+}
+
+function volumeFields(fields: Fields, labels: readonly string[], where: string) {
+  const driver = fields.get('volume-driver')
+  if (driver !== undefined && driver !== 'local') throw badMount(where, `there is no volume driver ${driver}`)
+  const source = fields.get('source')
+  if (source !== undefined && isPath(source)) {
+    throw badMount(where, `a volume has a name, not the path ${source}: write type=bind`)
+  }
+  return {
+    source: source === '' ? undefined : source,
+    noCopy: readBoolean(fields.get('volume-nocopy'), where),
+    subpath: fields.get('volume-subpath'),
+    volumeLabels: labels.length === 0 ? undefined : toMap('--mount volume-label', labels),
+  }
+}
+
+const recursives = ['enabled', 'disabled', 'writable', 'readonly'] as const
+
+function isRecursive(word: string): word is (typeof recursives)[number] {
+  return recursives.some((one) => one === word)
+}
+
+function isType(word: string): word is Mount['type'] {
+  return Object.hasOwn(knownKeys, word)
 }
 
 const longNames: Readonly<Record<string, string>> = {
@@ -87,9 +143,12 @@ const longNames: Readonly<Record<string, string>> = {
   ro: 'readonly',
 }
 
-const knownKeys: Readonly<Record<'bind' | 'tmpfs', readonly string[]>> = {
-  bind: ['type', 'source', 'target', 'readonly', 'bind-propagation', 'bind-nonrecursive', 'consistency'],
-  tmpfs: ['type', 'target', 'readonly', 'tmpfs-size', 'tmpfs-mode'],
+const commonKeys = ['type', 'source', 'target', 'readonly', 'consistency']
+
+const knownKeys: Readonly<Record<Mount['type'], readonly string[]>> = {
+  bind: [...commonKeys, 'bind-propagation', 'bind-nonrecursive', 'bind-recursive', 'bind-create-src'],
+  tmpfs: ['type', 'target', 'readonly', 'tmpfs-size', 'tmpfs-mode', 'consistency'],
+  volume: [...commonKeys, 'volume-nocopy', 'volume-subpath', 'volume-label', 'volume-driver'],
 }
 
 /** `TARGET[:OPTIONS]` of `--tmpfs`. */
@@ -149,21 +208,15 @@ function splitCommas(line: string): string[] {
   return fields.map((field) => (/^".*"$/s.test(field) ? field.slice(1, -1).replaceAll('""', '"') : field))
 }
 
-function noVolumes(message: string): KagoError {
-  return new KagoError('not_supported', `${message}; volumes are not supported yet`, {
-    hint: 'a bind source is an absolute path, or one that begins with ./',
-  })
-}
-
 function badVolume(spec: string, word?: string): KagoError {
   const about = word === undefined ? '' : `: ${JSON.stringify(word)}`
   return new KagoError('invalid_argument', `-v: not a mount: ${JSON.stringify(spec)}${about}`, {
-    hint: 'write -v /host/path:/container/path[:ro]',
+    hint: 'write -v /host/path:/container/path[:ro], or -v NAME:/container/path[:ro,nocopy] for a volume',
   })
 }
 
 function badMount(where: string, reason: string): KagoError {
   return new KagoError('invalid_argument', `${where}: ${reason}`, {
-    hint: 'write --mount type=bind,source=/x,target=/y[,readonly] or type=tmpfs,target=/y[,tmpfs-size=64m]',
+    hint: 'write --mount type=volume,source=NAME,target=/y, type=bind,source=/x,target=/y[,readonly] or type=tmpfs,target=/y',
   })
 }

@@ -7,6 +7,7 @@ import { buildSpec, type SpecInput } from '../runtime/spec.ts'
 import { type ResolvedUser, resolveUser } from '../runtime/user.ts'
 import type { ContainerContext } from './context.ts'
 import { specInput } from './create-options.ts'
+import { mountSources } from './mount-sources.ts'
 import { nameOptions } from './name-options.ts'
 import { sharedContainer } from './plan-networks.ts'
 import type { Container } from './record.ts'
@@ -21,7 +22,8 @@ export async function writeContainerBundle(
   size?: { columns: number; rows: number },
 ): Promise<void> {
   const { id, record } = container
-  const { options, imageConfig } = record
+  const { imageConfig } = record
+  const options = { ...record.options, mounts: mountSources(context, container) }
   const { host, paths } = context
   const bundle = paths.bundle(id)
   const user = await lookUpUser(context, container, record.process.user, options.groupAdd)

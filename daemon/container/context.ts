@@ -13,6 +13,7 @@ import type { DiskUsageTable } from '../state/disk-usage.ts'
 import type { Locks } from './locks.ts'
 import type { HealthMonitor } from './health-monitor.ts'
 import type { BackOffs } from './back-offs.ts'
+import type { VolumeContext } from '../volume/context.ts'
 import type { LiveTasks } from './task.ts'
 
 export interface ContainerContext extends OperationContext {
@@ -22,6 +23,7 @@ export interface ContainerContext extends OperationContext {
   /** The floor below: images, content, snapshots. */
   readonly image: ImageContext
   readonly network: NetworkContext
+  readonly volume: VolumeContext
   readonly runtimes: Runtimes
   readonly startShim: StartShim
   /** What the machine is, as far as a container's specification depends on it. */

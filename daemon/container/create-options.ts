@@ -66,7 +66,8 @@ export function resolveProcess(
   const spec = buildSpec(
     specInput({
       id,
-      options,
+      // Where its files are is asked at each start.
+      options: { ...options, mounts: options.mounts.map(withSomeSource) },
       imageConfig,
       host,
       user: { uid: 0, gid: 0, additionalGids: [] },
@@ -84,6 +85,10 @@ export function resolveProcess(
       user: options.user ?? imageConfig.User ?? '',
     },
   }
+}
+
+function withSomeSource(mount: ContainerOptions['mounts'][number]): typeof mount {
+  return mount.type === 'volume' ? { ...mount, source: '/' } : mount
 }
 
 /** @throws invalid_argument */

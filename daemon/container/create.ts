@@ -10,9 +10,12 @@ import { type EnsuredImage, ensureImage } from '../image/ensure.ts'
 import { type Operation, operate } from '../operation/operation.ts'
 import { noTask } from '../state/containers.ts'
 import type { Durability } from '../state/database.ts'
+import { createVolumeStep } from '../volume/create.ts'
 import type { ContainerContext } from './context.ts'
 import { resolveOptions } from './create-options.ts'
 import { checkName, randomName } from './names.ts'
+import { fillVolumes } from './fill-volumes.ts'
+import { planMounts } from './plan-mounts.ts'
 import { planNetworks } from './plan-networks.ts'
 import { type Container, type ContainerRecord, readContainer } from './record.ts'
 
@@ -68,7 +71,8 @@ export async function createSteps(
   const { paths, config } = context
   operation.setTarget(id)
   const { network, memberships } = planNetworks(context, id, body)
-  const resolved = resolveOptions(id, { ...body, ...network }, image.config, context.host)
+  const { mounts, toMake, toFill } = planMounts(context, id, body, image.config)
+  const resolved = resolveOptions(id, { ...body, ...network, mounts }, image.config, context.host)
   const runtime = resolved.options.runtime ?? config.defaultRuntime
   context.runtimes.get(runtime)
   const snapshotter = context.image.snapshotter
@@ -85,6 +89,7 @@ export async function createSteps(
     snapshotter: snapshotter.name,
   }
 
+  for (const volume of toMake) await createVolumeStep(context.volume, operation, volume)
   const directory = paths.container(id)
   await operation.step(
     'make the writable layer',
@@ -99,6 +104,9 @@ export async function createSteps(
       await snapshotter.createWritable(directory, image.chainIds)
     },
   )
+
+  if (toFill.length > 0)
+    await fillVolumes(context, operation, { directory, chainIds: image.chainIds }, toFill)
 
   const container = await operation.step(
     'write the record',
@@ -128,6 +136,11 @@ function insertRecord(
       hint: `pull it again: kago pull ${record.image.reference}`,
     })
   }
+  const lost = record.options.mounts.find(
+    ({ type, source = '' }) => type === 'volume' && context.volume.volumes.find(source) === undefined,
+  )
+  if (lost !== undefined)
+    throw new KagoError('not_found', `volume ${lost.source} was removed meanwhile`, { hint: 'try again' })
   for (let attempt = 0; attempt < 12; attempt++) {
     const row = {
       id,

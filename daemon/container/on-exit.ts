@@ -13,6 +13,7 @@ import type { ContainerContext } from './context.ts'
 import { deleteBundle, deleteFiles } from './delete-files.ts'
 import { evidenceOfEnd } from './evidence.ts'
 import { leaveNetworks } from './leave-networks.ts'
+import { removeAnonymousVolumes } from './remove-volumes.ts'
 import { leaveUnit } from './leave-unit.ts'
 import { isAlive, nextState } from './lifecycle.ts'
 import { type Container, readContainer } from './record.ts'
@@ -153,8 +154,10 @@ async function giveBack(
   const leaving = leaveNetworks(context, id, { isRemoved })
   // A process that is known to have ended need not be looked for first.
   await context.runtimes.get(record.runtime).delete(id, { force: isLost })
-  if (isRemoved) await deleteFiles(context, id)
-  else await deleteBundle(context, id)
+  if (isRemoved) {
+    await deleteFiles(context, id)
+    await removeAnonymousVolumes(context, { record })
+  } else await deleteBundle(context, id)
   await leaving
   if (!isRemoved) measureLater(context, [id])
 }

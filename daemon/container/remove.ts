@@ -10,11 +10,12 @@ import { thaw } from './kill.ts'
 import { leaveNetworks } from './leave-networks.ts'
 import { isAlive, nextState } from './lifecycle.ts'
 import type { Container } from './record.ts'
+import { removeAnonymousVolumes } from './remove-volumes.ts'
 
 export async function removeContainer(
   context: ContainerContext,
   text: string,
-  { force = false }: { force?: boolean | undefined } = {},
+  { force = false, volumes = false }: { force?: boolean | undefined; volumes?: boolean | undefined } = {},
 ): Promise<Container> {
   const { id, state } = findContainer(context, text)
   // Whoever stops it holds its lock until it has ended, which may be as long as it likes.
@@ -36,6 +37,7 @@ export async function removeContainer(
         cleanUp(context, id, () => giveBackAll(context, container))
       })
     })
+    if (volumes || container.record.options.autoRemove) await removeAnonymousVolumes(context, container)
     return container
   })
 }

@@ -2,6 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { KagoError } from '../../shared/errors.ts'
+import type { Mount } from '../../shared/protocol/containers.ts'
+import { volumeData } from '../volume/context.ts'
 import { readProcessStat } from '../host/process.ts'
 import type { ContainerContext } from './context.ts'
 import { findContainer } from './find.ts'
@@ -24,7 +26,7 @@ export function readableRoot(context: ContainerContext, container: Container): R
   const { snapshotter } = context.image
   const directory = context.paths.container(container.id)
   // A container that never ran lacks the places for its mounts: they can be made only where something can be written.
-  const binds = bindsOf(container)
+  const binds = bindsOf(context, container)
   const isNew = container.startedAt === null && binds.length > 0
   const mounts = isNew
     ? snapshotter.mounts(directory, container.record.chainIds)
@@ -38,7 +40,7 @@ export function writableRoot(context: ContainerContext, container: Container): R
   if (running !== undefined) return running
   const directory = context.paths.container(container.id)
   const mounts = context.image.snapshotter.mounts(directory, container.record.chainIds)
-  return { by: 'mounts', at: directory, mounts, binds: bindsOf(container) }
+  return { by: 'mounts', at: directory, mounts, binds: bindsOf(context, container) }
 }
 
 /** The root alone, to read: what is mounted in it is an empty place. */
@@ -73,8 +75,16 @@ function shimOf(pid: number, name: string): number {
 }
 
 /** What a start would mount from the machine. */
-function bindsOf({ record }: Container): Bind[] {
-  return record.options.mounts.flatMap(({ type, source, target, readOnly }) =>
-    type === 'bind' && source !== undefined ? [{ source, target, readOnly: readOnly ?? false }] : [],
-  )
+function bindsOf(context: ContainerContext, container: Container): Bind[] {
+  return container.record.options.mounts.flatMap((mount) => {
+    const source = sourceOf(context, mount)
+    return source === undefined ? [] : [{ source, target: mount.target, readOnly: mount.readOnly ?? false }]
+  })
+}
+
+/** Nothing for what is not there. */
+function sourceOf({ volume }: ContainerContext, { type, source = '', subpath }: Mount): string | undefined {
+  if (type === 'bind') return source
+  const row = type === 'volume' && subpath === undefined ? volume.volumes.find(source) : undefined
+  return row && volumeData(volume, row)
 }

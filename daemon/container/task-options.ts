@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { toolEnvironment } from '../host/exec.ts'
 import type { Runtime } from '../runtime/contract.ts'
 import type { LaunchOptions } from '../shim/launch.ts'
+import { subpathMounts } from './mount-sources.ts'
 import type { ContainerContext } from './context.ts'
 import type { Container } from './record.ts'
 
@@ -31,7 +32,12 @@ export function taskOptions(
     program: paths.programs.shim,
     environment: toolEnvironment,
     bundle,
-    mounts: image.snapshotter.mounts(paths.container(id), record.chainIds),
+    mounts: [
+      ...image.snapshotter.mounts(paths.container(id), record.chainIds),
+      ...subpathMounts(context, container),
+    ],
+    // What is mounted below a shared bind is to be seen by the machine, and so must be the root.
+    hostMounts: options.mounts.some(({ propagation = '' }) => propagation.endsWith('shared')),
     log: { directory: paths.log(id), maxBytes: config.logMaxBytes, maxFiles: config.logMaxFiles },
     stdin: options.stdin,
     // As Docker: `echo hi | kago run -i` ends the input of its container; a terminal can be left and joined again.

@@ -27,6 +27,7 @@ export const RESOLVE_NO_SYMLINKS = 0x04
 export const RESOLVE_BENEATH = 0x08
 export const RESOLVE_IN_ROOT = 0x10
 
+const MNT_DETACH = 2
 const O_CLOEXEC = 0o2000000
 const F_SETPIPE_SZ = 1031
 const CLONE_NEWNET = 0x40000000
@@ -65,6 +66,7 @@ const prototypes = {
   fchdir: 'int fchdir(int fd)',
   unshare: 'int unshare(int flags)',
   setns: 'int setns(int fd, int type)',
+  umount2: 'int umount2(const uint8_t *target, int flags)',
   mount:
     'int mount(const uint8_t *source, const uint8_t *target, const uint8_t *type, unsigned long flags, const uint8_t *data)',
   open_tree: 'long syscall(long number, int directory, const uint8_t *path, unsigned int flags)',
@@ -129,6 +131,14 @@ export function changeDirectory(fd: number): void {
 export function enterMountNamespace(fd: number): void {
   check('unshare', declared('unshare')(CLONE_FS))
   check('setns', declared('setns')(fd, CLONE_NEWNS))
+}
+
+/** Takes a mount out of the tree at once; who is still in it stays there. Nothing mounted there is no error. */
+export function unmount(target: Path): void {
+  const result = declared('umount2')(text(target), MNT_DETACH)
+  const errno = Number(result) < 0 ? libc().errno() : 0
+  if (errno !== 0 && errno !== constants.errno.EINVAL && errno !== constants.errno.ENOENT)
+    throw failure('umount2', errno, target)
 }
 
 /** mount(2). For a process in a mount namespace of its own. */

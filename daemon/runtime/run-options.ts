@@ -52,13 +52,15 @@ export interface TmpfsOption {
 }
 
 export interface MountOption {
-  type: 'bind' | 'tmpfs'
-  /** An absolute path on the host; only for a bind. */
+  type: 'bind' | 'tmpfs' | 'volume'
+  /** An absolute path on the host; not for a tmpfs. */
   source?: string
   target: string
   readOnly?: boolean
   /** `rprivate` if absent. */
   propagation?: 'private' | 'rprivate' | 'slave' | 'rslave' | 'shared' | 'rshared'
+  /** `enabled` if absent: see the protocol. */
+  recursive?: 'enabled' | 'disabled' | 'writable' | 'readonly'
   /** Only for a tmpfs. */
   sizeBytes?: number
   /** Permission bits of a tmpfs's root directory. */

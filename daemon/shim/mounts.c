@@ -2,11 +2,14 @@
 #include "shim.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #ifndef MS_NOSYMFOLLOW
@@ -97,6 +100,27 @@ static _Noreturn void fail_mount(struct shim *shim, const struct mount_request *
        request->target, strerror(error));
 }
 
+/*
+ * TYPE below, SOURCE `/base/./part`: the part is opened without a way out of the base, and what was opened is mounted.
+ * A symbolic link put in its place meanwhile is not followed out.
+ */
+static void bind_below(struct shim *shim, const struct mount_request *request, const char *target) {
+  char base[PATH_MAX], opened[64];
+  const char *mark = strstr(request->source, "/./");
+  if (mark == NULL || (size_t)(mark - request->source) >= sizeof base) fail_mount(shim, request, EINVAL);
+  memcpy(base, request->source, (size_t)(mark - request->source));
+  base[mark - request->source] = '\0';
+  int directory = open(base, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (directory < 0) fail_mount(shim, request, errno);
+  struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+  int part = (int)syscall(SYS_openat2, directory, mark + 3, &how, sizeof how);
+  if (part < 0) fail_mount(shim, request, errno);
+  snprintf(opened, sizeof opened, "/proc/self/fd/%d", part);
+  if (mount(opened, target, NULL, MS_BIND | MS_REC, NULL) != 0) fail_mount(shim, request, errno);
+  close(part);
+  close(directory);
+}
+
 static void make_mount(struct shim *shim, const struct mount_request *request, const char *bundle) {
   static struct parsed parsed;
   char target[PATH_MAX];
@@ -108,7 +132,9 @@ static void make_mount(struct shim *shim, const struct mount_request *request, c
          request->type, request->target, PAGE_LIMIT - 1);
 
   const char *data = parsed.data[0] == '\0' ? NULL : parsed.data;
-  if (parsed.flags & MS_BIND) {
+  if (strcmp(request->type, "below") == 0) {
+    bind_below(shim, request, target);
+  } else if (parsed.flags & MS_BIND) {
     unsigned long kind = parsed.flags & (MS_BIND | MS_REC), rest = parsed.flags & ~(unsigned long)(MS_BIND | MS_REC);
     if (mount(request->source, target, NULL, kind, NULL) != 0) fail_mount(shim, request, errno);
     /* the kernel ignores ro, nosuid, … while it binds: they need a second call */

@@ -174,4 +174,16 @@ export const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX ports_by_container ON ports(container_id);
   `,
+  `
+  -- id names its directory; owner: the container that takes it along when it removes itself
+  CREATE TABLE volumes (
+    name TEXT PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    created_at INTEGER NOT NULL,
+    labels TEXT NOT NULL,
+    anonymous INTEGER NOT NULL,
+    owner TEXT,
+    filling INTEGER NOT NULL
+  ) STRICT;
+  `,
 ]

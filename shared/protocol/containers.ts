@@ -35,8 +35,8 @@ export const Resources = closed({
 export type Resources = Static<typeof Resources>
 
 export const Mount = closed({
-  type: Type.Union([Type.Literal('bind'), Type.Literal('tmpfs')]),
-  /** On the daemon's machine; of `bind` only. */
+  type: Type.Union([Type.Literal('bind'), Type.Literal('tmpfs'), Type.Literal('volume')]),
+  /** Of `bind`, a path on the daemon's machine; of `volume`, its name: without one it is made for the container. */
   source: Type.Optional(Path),
   target: Path,
   readOnly: Type.Optional(Type.Boolean()),
@@ -50,6 +50,26 @@ export const Mount = closed({
       Type.Literal('rslave'),
     ]),
   ),
+  /**
+   * Of `bind` only: what is mounted below the source. `enabled` comes along (also without this key), read-only where the
+   * kernel can; `writable` never becomes read-only, `readonly` must, `disabled` stays behind.
+   */
+  recursive: Type.Optional(
+    Type.Union([
+      Type.Literal('enabled'),
+      Type.Literal('disabled'),
+      Type.Literal('writable'),
+      Type.Literal('readonly'),
+    ]),
+  ),
+  /** Of `bind` only: a source that is missing is made, as an empty directory. */
+  createSource: Type.Optional(Type.Boolean()),
+  /** Of `volume` only: an empty one does not get what the image has at its place. */
+  noCopy: Type.Optional(Type.Boolean()),
+  /** Of `volume` only: a part of it. No symbolic link leads out. */
+  subpath: Type.Optional(Path),
+  /** Of `volume` only, for one that is made. */
+  volumeLabels: Type.Optional(StringMap),
   /** Of `tmpfs` only. */
   sizeBytes: Type.Optional(Type.Integer({ minimum: 0 })),
   mode: Type.Optional(Type.Integer({ minimum: 0, maximum: 0o7777 })),
@@ -85,6 +105,8 @@ const runFields = {
   readOnly: Type.Boolean(),
   tmpfs: Type.Array(closed({ target: Path, options: Type.String({ maxLength: 4096 }) })),
   mounts: Type.Array(Mount, { maxItems: 1000 }),
+  /** `NAME[:ro|rw]`: all binds and volumes of another container. */
+  volumesFrom: Type.Optional(Words),
   capAdd: Words,
   capDrop: Words,
   privileged: Type.Boolean(),

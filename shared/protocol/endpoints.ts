@@ -63,6 +63,14 @@ export const endpoints = {
   'network.connect': 'POST /v1/networks/:network/connect',
   'network.disconnect': 'POST /v1/networks/:network/disconnect',
 
+  'volume.create': 'POST /v1/volumes',
+  'volume.list': 'GET /v1/volumes',
+  'volume.prune': 'POST /v1/volumes/prune',
+  'volume.inspect': 'GET /v1/volumes/:volume',
+  'volume.remove': 'DELETE /v1/volumes/:volume',
+  'volume.rename': 'POST /v1/volumes/:volume/rename',
+  'volume.clone': 'POST /v1/volumes/:volume/clone',
+
   'operation.list': 'GET /v1/operations',
   'operation.inspect': 'GET /v1/operations/:id',
 } as const

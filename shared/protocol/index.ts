@@ -11,6 +11,7 @@ import { pruneRoutes } from './prune.ts'
 import type { Route } from './route.ts'
 import { statsRoutes } from './stats.ts'
 import { systemRoutes } from './system.ts'
+import { volumeRoutes } from './volumes.ts'
 
 export const routes = {
   ...systemRoutes,
@@ -22,6 +23,7 @@ export const routes = {
   ...containerRoutes,
   ...fileRoutes,
   ...networkRoutes,
+  ...volumeRoutes,
   ...operationRoutes,
 } as const satisfies Record<RouteId, Route>
 

@@ -34,10 +34,18 @@ export const PrunedNetwork = closed({
 })
 export type PrunedNetwork = Static<typeof PrunedNetwork>
 
+export const PrunedVolume = closed({
+  name: Type.String(),
+  bytes: Type.Integer(),
+})
+export type PrunedVolume = Static<typeof PrunedVolume>
+
 export const SystemPrune = closed({
   containers: Type.Array(PrunedContainer),
   networks: Type.Array(PrunedNetwork),
   images: Type.Array(PrunedImage),
+  /** Empty unless it was asked for. */
+  volumes: Type.Array(PrunedVolume),
   bytes: Type.Integer(),
 })
 export type SystemPrune = Static<typeof SystemPrune>
@@ -57,14 +65,25 @@ export const pruneRoutes = {
     reply: 'json',
     result: Type.Array(PrunedImage),
   }),
+  'volume.prune': route({
+    id: 'volume.prune',
+    summary: 'Remove the volumes that no container mounts: those without a name, or all',
+    body: closed({ dryRun: flag, all: flag, filter: Filter, only: Type.Optional(Ids) }),
+    reply: 'json',
+    result: Type.Array(PrunedVolume),
+  }),
   'system.prune': route({
     id: 'system.prune',
     summary: 'Remove the containers that do not run, and the networks and images that then nobody needs',
     body: closed({
       dryRun: flag,
       all: flag,
+      /** Volumes without a name, too. */
+      volumes: flag,
       filter: Filter,
-      only: Type.Optional(closed({ containers: Ids, networks: Ids, images: Ids })),
+      only: Type.Optional(
+        closed({ containers: Ids, networks: Ids, images: Ids, volumes: Type.Optional(Ids) }),
+      ),
     }),
     reply: 'json',
     result: SystemPrune,

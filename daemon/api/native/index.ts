@@ -9,6 +9,7 @@ import { imageHandlers } from './images.ts'
 import { networkHandlers } from './networks.ts'
 import { operationHandlers } from './operations.ts'
 import { systemHandlers } from './system.ts'
+import { volumeHandlers } from './volumes.ts'
 
 export function nativeHandlers(context: ContainerContext, durations: DurationHistogram): Handlers {
   return {
@@ -16,6 +17,7 @@ export function nativeHandlers(context: ContainerContext, durations: DurationHis
     ...imageHandlers(context.image),
     ...containerHandlers(context),
     ...networkHandlers(context),
+    ...volumeHandlers(context),
     ...operationHandlers(context.journal, (text) => containerIdOf(context, text)),
   }
 }

@@ -40,6 +40,8 @@ export interface PlaceJob {
   path: string
   /** `into`: the path is a directory that is there. `copy`: what cp means, by what is at the path (`placeCopy`). */
   mode: 'into' | 'copy'
+  /** What the archive says of its top directory holds for the one that its content goes into. */
+  withTop?: boolean
   /** Owner of everything; without it each entry's own. */
   owner?: { uid: number; gid: number }
 }

@@ -127,8 +127,10 @@ class Placer {
   }
 
   #apply(path: string, entry: TarEntry): void {
-    // The directory that the content goes into stays as it is.
-    if (path === '') return
+    if (path === '') {
+      if (this.#job.withTop === true && entry.type === 'directory') this.#finishDirectory('.', entry)
+      return
+    }
     switch (entry.type) {
       case 'directory':
         return this.#makeDirectory(path, entry)
@@ -162,6 +164,10 @@ class Placer {
       throw new KagoError('invalid_argument', `cannot replace a file by a directory: ${showName(path)}`)
     }
     if (found === undefined) this.#parented(path, () => fs.mkdirSync(atPath(path), 0o755))
+    this.#finishDirectory(path, entry)
+  }
+
+  #finishDirectory(path: string, entry: TarEntry): void {
     const { uid, gid } = this.#job.owner ?? entry
     fs.lchownSync(atPath(path), uid, gid)
     fs.chmodSync(atPath(path), entry.mode)

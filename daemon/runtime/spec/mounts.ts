@@ -113,8 +113,24 @@ function askedMount(mount: MountOption, recursiveReadOnly: boolean): Mount {
     )
   }
   const propagation = mount.propagation ?? 'rprivate'
-  const readOnly = mount.readOnly ? ['ro', ...(recursiveReadOnly ? ['rro'] : [])] : []
-  return { destination, type: 'bind', source, options: ['rbind', propagation, ...readOnly] }
+  const bind = mount.recursive === 'disabled' ? 'bind' : 'rbind'
+  return {
+    destination,
+    type: 'bind',
+    source,
+    options: [bind, propagation, ...readOnlyOptions(mount, recursiveReadOnly)],
+  }
+}
+
+function readOnlyOptions({ readOnly, recursive, target }: MountOption, isPossible: boolean): string[] {
+  if (recursive === 'readonly' && !isPossible) {
+    throw new KagoError('not_supported', `the bind at ${target} cannot be read-only all the way down here`, {
+      hint: 'that needs Linux 5.12; leave out bind-recursive=readonly',
+    })
+  }
+  if (!readOnly) return []
+  const goesDown = isPossible && recursive !== 'writable' && recursive !== 'disabled'
+  return goesDown ? ['ro', 'rro'] : ['ro']
 }
 
 function tmpfsMount({ target, options }: TmpfsOption): Mount {

@@ -229,7 +229,7 @@ describe('inspect', () => {
     const result = await kago(handlers, ['inspect', 'web', 'nope', 'alpine'])
     expect(JSON.parse(result.stdout)).toEqual([details, image])
     expect(result).toMatchObject({ status: 3 })
-    expect(result.stderr).toContain('no such container, image or network: nope')
+    expect(result.stderr).toContain('no such container, image, network or volume: nope')
   })
 
   test('knows networks by their own names and Docker’s', async () => {

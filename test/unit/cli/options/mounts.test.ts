@@ -1,7 +1,13 @@
 import { resolve } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { parseDevice, parseMount, parseTmpfs, parseVolume } from '../../../../cli/options/mounts.ts'
+import {
+  asksForLabels,
+  parseDevice,
+  parseMount,
+  parseTmpfs,
+  parseVolume,
+} from '../../../../cli/options/mounts.ts'
 
 test('a bind names a directory of the host and one of the container', () => {
   expect(parseVolume('/a:/b')).toEqual({ type: 'bind', source: '/a', target: '/b' })
@@ -16,19 +22,31 @@ test('a source that begins with a dot is taken from the working directory', () =
   expect(parseMount('type=bind,src=./x,dst=/y').source).toBe(resolve('x'))
 })
 
-test('volumes are refused by what they are', () => {
-  const refused = {
-    code: 'not_supported',
-    hint: 'a bind source is an absolute path, or one that begins with ./',
-  }
-  expect(() => parseVolume('/data')).toThrow(expect.objectContaining(refused))
-  expect(() => parseVolume('data:/data')).toThrow(expect.objectContaining(refused))
-  expect(() => parseVolume('.hidden:/data')).toThrow(expect.objectContaining(refused))
-  expect(() => parseMount('source=data,target=/data')).toThrow(expect.objectContaining(refused))
+test('a source that is no path is the name of a volume, and none asks for a new one', () => {
+  expect(parseVolume('data:/data')).toEqual({ type: 'volume', source: 'data', target: '/data' })
+  expect(parseVolume('data:/data:ro,nocopy')).toMatchObject({ readOnly: true, noCopy: true })
+  expect(parseVolume('/data')).toEqual({ type: 'volume', target: '/data' })
+  expect(parseMount('source=data,target=/data')).toEqual({ type: 'volume', source: 'data', target: '/data' })
+  expect(
+    parseMount('type=volume,dst=/d,volume-nocopy,volume-subpath=a/b,volume-label=x=y,volume-label=z'),
+  ).toEqual({ type: 'volume', target: '/d', noCopy: true, subpath: 'a/b', volumeLabels: { x: 'y', z: '' } })
+})
+
+test('labels of SELinux are known from what only looks like them', () => {
+  for (const spec of ['/a:/b:z', 'v:/b:Z', '/a:/b:ro,z', '/a:/b:z,ro']) expect(asksForLabels(spec)).toBe(true)
+  for (const spec of ['z:/b', '/a:/z', '/z', '/a:/b:ro']) expect(asksForLabels(spec)).toBe(false)
+})
+
+test('what is mounted below a bind comes along or not', () => {
+  const recursive = (words: string) => parseMount(`type=bind,source=/x,target=/y,${words}`).recursive
+  expect(recursive('bind-nonrecursive')).toBe('disabled')
+  expect(recursive('bind-recursive=readonly,readonly')).toBe('readonly')
+  expect(() => recursive('bind-recursive=maybe')).toThrow('bind-recursive is enabled')
+  expect(parseMount('type=bind,source=/x,target=/y,bind-create-src').createSource).toBe(true)
 })
 
 test('what is no mount is refused with its words', () => {
-  for (const spec of ['/a:/b:ro:x', ':/b', '/a:', '/a:b', '/a:/b:maybe']) {
+  for (const spec of ['/a:/b:ro:x', ':/b', '/a:', '/a:b', '/a:/b:maybe', '/a:/b:nocopy', 'v:/b:rshared']) {
     expect(() => parseVolume(spec)).toThrow(expect.objectContaining({ code: 'invalid_argument' }))
   }
   for (const spec of [
@@ -41,6 +59,9 @@ test('what is no mount is refused with its words', () => {
     'type=tmpfs,target=/y,source=/x',
     'type=tmpfs,target=/y,tmpfs-mode=9',
     'type=bind,source=/x,target=/y,readonly=maybe',
+    'type=volume,source=/x,target=/y',
+    'type=volume,source=x,target=/y,volume-driver=nfs',
+    'type=volume,source=x,target=/y,bind-propagation=shared',
   ]) {
     expect(() => parseMount(spec)).toThrow(expect.objectContaining({ code: 'invalid_argument' }))
   }
@@ -57,8 +78,8 @@ test('a mount is told by its fields, in any order', () => {
   expect(parseMount('type=tmpfs,dst=/y,tmpfs-size=64m,tmpfs-mode=1777')).toEqual({
     type: 'tmpfs',
     target: '/y',
-    tmpfsSizeBytes: 64 * 1024 * 1024,
-    tmpfsMode: 0o1777,
+    sizeBytes: 64 * 1024 * 1024,
+    mode: 0o1777,
   })
   expect(parseMount('type=bind,"source=/a,b",target=/y').source).toBe('/a,b')
 })

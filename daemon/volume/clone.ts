@@ -1,0 +1,41 @@
+/** Makes a volume with the content of another, by reflinks where the file system has them. */
+import { KagoError } from '../../shared/errors.ts'
+import { runTool } from '../host/exec.ts'
+import { operate } from '../operation/operation.ts'
+import type { VolumeRow } from '../state/volumes.ts'
+import { type VolumeContext, volumeData } from './context.ts'
+import { createVolumeStep } from './create.ts'
+import { checkVolumeName, findVolume } from './find.ts'
+
+const copyTimeoutMs = 24 * 60 * 60 * 1000
+
+/** What containers write meanwhile may or may not be in the copy. */
+export async function cloneVolume(
+  context: VolumeContext,
+  name: string,
+  to: string,
+  signal: AbortSignal,
+): Promise<VolumeRow> {
+  checkVolumeName(to)
+  const source = findVolume(context, name)
+  if (context.volumes.find(to) !== undefined) {
+    throw new KagoError('already_exists', `there is a volume ${to} already`, {
+      hint: `choose another name, or remove it: kago volume rm ${to}`,
+    })
+  }
+  return await operate(context, { kind: 'volume.clone', target: name, signal }, async (operation) => {
+    const labels = JSON.parse(source.labels) as Record<string, string>
+    const copy = await createVolumeStep(context, operation, { name: to, labels })
+    const words = [
+      '-a',
+      '--reflink=auto',
+      '--',
+      `${volumeData(context, source)}/.`,
+      volumeData(context, copy),
+    ]
+    await operation.step('copy its files', { by: 'cp', shell: `cp ${words.join(' ')}` }, async () => {
+      await runTool('cp', words, { signal, timeoutMs: copyTimeoutMs })
+    })
+    return copy
+  })
+}
