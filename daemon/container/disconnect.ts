@@ -58,7 +58,12 @@ async function disconnectSteps(
   const namesBefore = nameOptions(context, container)
   await operation.step(
     `leave ${network.name}`,
-    { by: 'rtnetlink(7)', shell: `ip link delete ${hostInterfaceOf(id, network.id)}` },
+    {
+      by: 'rtnetlink(7)',
+      shell: `ip link delete ${hostInterfaceOf(id, network.id)}`,
+      // Half of it cannot stay, and a link that is gone does not come back: then it leaves altogether.
+      undo: ['network.leave', id, network.id],
+    },
     () => leaveNetwork(context.network, id, network.id),
   )
   const rest = context.network.endpoints.ofContainer(id)

@@ -17,7 +17,8 @@ export async function removeNetwork(context: NetworkContext, text: string): Prom
   refuseUsed(context, network)
   await operate(context, { kind: 'network.remove', target: name }, async (operation) => {
     // In one turn of the loop: nobody attaches to what is going.
-    await operation.step('forget its record', { by: 'kago.db' }, () => {
+    const undo = ['network.drop-bridge', id, bridge] as const
+    await operation.step('forget its record', { by: 'kago.db', undo }, () => {
       refuseUsed(context, network)
       context.networks.remove(id)
     })
@@ -29,7 +30,10 @@ export async function removeNetwork(context: NetworkContext, text: string): Prom
   return network
 }
 
-export async function deleteBridge(context: NetworkContext, { id, bridge }: Network): Promise<void> {
+export async function deleteBridge(
+  context: NetworkContext,
+  { id, bridge }: Pick<Network, 'id' | 'bridge'>,
+): Promise<void> {
   const { memory, firewall } = context
   await closeNames(context.nameService, id)
   memory.bridges.delete(id)

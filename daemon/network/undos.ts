@@ -18,8 +18,14 @@ export function networkUndos(context: NetworkContext): [string, NetworkUndo][] {
         await unpublishPorts(context, containerId)
       },
     ],
+    ['network.drop-bridge', (id, bridge: string) => dropBridge(context, id, bridge)],
     ['network.remove', (id) => removeAgain(context, id)],
   ]
+}
+
+/** What no record names any more goes on going; if the record is still there, nothing has happened. */
+async function dropBridge(context: NetworkContext, id: string, bridge: string): Promise<void> {
+  if (context.networks.find(id) === undefined) await deleteBridge(context, { id, bridge })
 }
 
 async function removeAgain(context: NetworkContext, id: string): Promise<void> {

@@ -1,10 +1,11 @@
-/** Every step of every container verb, with the daemon killed before and after it, or the step failing. */
+/** Every step of every verb of containers and networks, with the daemon killed before and after it, or the step failing. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { NetworkSummary } from '../../shared/protocol/networks.ts'
 import type { OperationDetails, OperationSummary } from '../../shared/protocol/operations.ts'
-import { eventually, type Kagod, leftovers, startKagod } from '../harness/kagod.ts'
+import { eventually, type Kagod, leftovers, ownLinks, startKagod } from '../harness/kagod.ts'
 
 let kagod: Kagod
 const directory = mkdtempSync(join(tmpdir(), 'kago-faults-'))
@@ -50,6 +51,28 @@ const verbs: Record<string, { prepare?: () => Promise<unknown>; act: () => Promi
     prepare: () => kagod.runDetached({ image, name: 'x', command: ['sleep', '1000'] }),
     act: () => kagod.request('DELETE', '/v1/containers/x?force=true'),
   },
+  'network.create': {
+    act: () => kagod.request('POST', '/v1/networks', { name: 'n', ipv6: true }),
+  },
+  'network.connect': {
+    prepare: async () => {
+      await kagod.ok('POST', '/v1/networks', { name: 'n' })
+      await kagod.runDetached({ image, name: 'x', command: ['sleep', '1000'] })
+    },
+    act: () => kagod.request('POST', '/v1/networks/n/connect', { container: 'x' }),
+  },
+  'network.disconnect': {
+    prepare: async () => {
+      await kagod.ok('POST', '/v1/networks', { name: 'n' })
+      await kagod.runDetached({ image, name: 'x', command: ['sleep', '1000'] })
+      await kagod.ok('POST', '/v1/networks/n/connect', { container: 'x' })
+    },
+    act: () => kagod.request('POST', '/v1/networks/bridge/disconnect', { container: 'x' }),
+  },
+  'network.remove': {
+    prepare: () => kagod.ok('POST', '/v1/networks', { name: 'n' }),
+    act: () => kagod.request('DELETE', '/v1/networks/n'),
+  },
 }
 
 /** The names of a verb's steps, learned by doing it once: a new step is covered the day it is written. */
@@ -70,6 +93,11 @@ async function clear(): Promise<void> {
     () => Object.values(leftovers(kagod)).every((list) => list.length === 0),
     `nothing is left after ${JSON.stringify(leftovers(kagod))}`,
   )
+  await kagod.request('DELETE', '/v1/networks/n')
+  const networks = () => kagod.ok<NetworkSummary[]>('GET', '/v1/networks')
+  await eventually(async () => (await networks())[0]?.containers === 0, 'nobody is in the network')
+  expect(await networks()).toMatchObject([{ name: 'bridge' }])
+  expect(ownLinks(kagod.dataRoot).filter((name) => name.startsWith('kg-'))).toEqual([])
 }
 
 describe.for(Object.keys(verbs))('%s', (kind) => {

@@ -47,5 +47,6 @@ test('two hundred lives leave no mount, no cgroup, no descriptor, no process, no
   await eventually(() => descriptors() <= before.descriptors + 2, 'descriptors are closed')
   expect(mounts()).toBe(before.mounts)
   expect(await kagod.list()).toEqual([])
+  expect(await kagod.ok('GET', '/v1/networks')).toMatchObject([{ name: 'bridge', containers: 0 }])
   expect(residentMegabytes()).toBeLessThan(before.memory + 40)
 }, 300_000)
