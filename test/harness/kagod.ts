@@ -63,7 +63,13 @@ export async function startKagod(
   {
     environment = {},
     root = mkdtempSync(join(tmpdir(), 'kagod-')),
-  }: { environment?: Record<string, string>; root?: string } = {},
+    launcher = [],
+  }: {
+    environment?: Record<string, string>
+    root?: string
+    /** Words before the daemon's, of a program that becomes it: `nsenter --net=… --`. */
+    launcher?: readonly string[]
+  } = {},
 ): Promise<Kagod> {
   const dataRoot = config.dataRoot ?? join(root, 'data')
   const runRoot = join(root, 'run')
@@ -128,7 +134,8 @@ export async function startKagod(
     },
     async start(more = {}) {
       const log = openSync(logFile, 'a')
-      child = spawn(process.execPath, [program, '--config', configFile], {
+      const [file = '', ...words] = [...launcher, process.execPath, program, '--config', configFile]
+      child = spawn(file, words, {
         stdio: ['ignore', log, log],
         env: { ...process.env, ...environment, ...more },
       })

@@ -6,7 +6,8 @@ import { createInterface } from 'node:readline'
 
 const agentProgram = join(import.meta.dirname, 'network-agent-program.ts')
 
-export type AskedProtocol = 'tcp' | 'udp'
+/** `again`: by one TCP connection, which stays open; the second question is `again`. */
+export type AskedProtocol = 'tcp' | 'udp' | 'again'
 
 export interface Host {
   readonly name: string

@@ -10,6 +10,7 @@ import { createInterface } from 'node:readline'
 
 const [name = '', ...ports] = process.argv.slice(2)
 const patienceMs = 1500
+const connections = new Map<string, Socket>()
 
 for (const port of ports.map(Number)) {
   const server = createServer((socket) => {
@@ -31,10 +32,37 @@ for (const port of ports.map(Number)) {
 process.stdout.write('ready\n')
 
 for await (const line of createInterface(process.stdin)) {
-  const { id, protocol, address, port } = JSON.parse(line) as Record<string, string>
-  const asking =
-    protocol === 'udp' ? askUdp(address ?? '', Number(port)) : askTcp(address ?? '', Number(port))
+  const { id, protocol, address = '', port } = JSON.parse(line) as Record<string, string>
+  const asking = ask(protocol, address, Number(port))
   void asking.then((answer) => process.stdout.write(`${JSON.stringify({ id, answer })}\n`))
+}
+
+function ask(protocol: string | undefined, address: string, port: number): Promise<string> {
+  if (protocol === 'udp') return askUdp(address, port)
+  if (protocol === 'again') return askAgain(address, port)
+  return askTcp(address, port)
+}
+
+/** By one connection, which stays open. */
+function askAgain(host: string, port: number): Promise<string> {
+  const key = `${host} ${port}`
+  const isNew = !connections.has(key)
+  const socket = connections.get(key) ?? connect({ host, port })
+  connections.set(key, socket)
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => end('silence'), patienceMs)
+    const end = (answer: string) => {
+      clearTimeout(timer)
+      socket.removeAllListeners()
+      socket.on('error', () => undefined)
+      if (answer !== 'web' && answer !== 'again') connections.delete(key)
+      resolve(answer)
+    }
+    socket.once('data', (bytes) => end(bytes.toString().trim()))
+    socket.once('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message))
+    socket.once('close', () => end('closed'))
+    if (!isNew) socket.write('again\n')
+  })
 }
 
 function askTcp(host: string, port: number): Promise<string> {
