@@ -20,17 +20,23 @@ const redrawMs = 100
 const wheel = '⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏'
 
 const words: Readonly<Record<string, string>> = {
+  commit: 'committing',
   connect: 'connecting',
   create: 'creating',
   disconnect: 'disconnecting',
+  export: 'exporting',
+  import: 'importing',
   kill: 'killing',
+  load: 'loading',
   login: 'logging in',
   pause: 'pausing',
   prune: 'removing what is not needed',
   pull: 'pulling',
   remove: 'removing',
+  push: 'pushing',
   rename: 'renaming',
   restart: 'restarting',
+  save: 'saving',
   start: 'starting',
   stop: 'stopping',
   tag: 'tagging',

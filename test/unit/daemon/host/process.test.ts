@@ -1,8 +1,14 @@
 /** Which process a number means. */
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
-import { identifyProcess, isAlive, readProcessStat, signalProcess } from '../../../../daemon/host/process.ts'
+import {
+  identifyProcess,
+  isAlive,
+  killTree,
+  readProcessStat,
+  signalProcess,
+} from '../../../../daemon/host/process.ts'
 
 test('a process is itself by pid and start, until it ends', async () => {
   const child = spawn('sleep', ['60'])
@@ -29,4 +35,29 @@ test('a name with brackets and spaces does not shift the fields', async () => {
 
 test('a process that never was is not there', () => {
   expect(readProcessStat(2 ** 22 + 1)).toBeUndefined()
+})
+
+test('a tree of processes is killed whole, and nobody beside it', async () => {
+  const line = 'sleep 1000 & sh -c "sleep 1000 & sleep 1000; true" & echo; wait'
+  const [tree, other] = [line, 'echo; exec sleep 1000'].map((text) =>
+    spawn('sh', ['-c', text], { stdio: ['ignore', 'pipe', 'ignore'] }),
+  )
+  if (tree?.stdout == null || other?.stdout == null) throw new Error('no processes')
+  await Promise.all([once(tree.stdout, 'data'), once(other.stdout, 'data')])
+  const descendants = () =>
+    execFileSync('ps', ['-eo', 'pid=,ppid='], { encoding: 'utf8' })
+      .trim()
+      .split('\n')
+      .map((row) => row.trim().split(/\s+/).map(Number))
+      .filter(([, parent]) => parent === tree.pid)
+  while (descendants().length < 2) await new Promise((resolve) => setTimeout(resolve, 10))
+  const root = identifyProcess(tree.pid ?? 0)
+  if (root === undefined) throw new Error('it has gone')
+  killTree(root)
+  // Its output ends when the last of them has gone.
+  await once(tree.stdout.resume(), 'close')
+  expect(isAlive(root)).toBe(false)
+  const survivor = identifyProcess(other.pid ?? 0)
+  expect(survivor).toBeDefined()
+  if (survivor !== undefined) killTree(survivor)
 })
