@@ -68,7 +68,14 @@ const quietDefaults = [
 /** Opens what is needed inside the namespace that `enter` leads to, and is back before anything else can happen. */
 function within(enter: () => void, inside?: () => void): Namespace {
   own ??= openSync('/proc/thread-self/ns/net', 'r')
-  enter()
+  try {
+    enter()
+  } catch (error) {
+    throw new KagoError('permission_denied', 'may not make or enter network namespaces', {
+      hint: 'kagod needs CAP_SYS_ADMIN; run containers with --network none',
+      cause: error,
+    })
+  }
   let fd: number | undefined
   try {
     inside?.()
