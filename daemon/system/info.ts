@@ -3,6 +3,7 @@ import os from 'node:os'
 import type { Info } from '../../shared/protocol/system.ts'
 import type { ContainerContext } from '../container/context.ts'
 import { readFeatures } from '../host/features.ts'
+import { networkFeatures } from '../network/obstacles.ts'
 import { daemonVersion } from '../version.ts'
 
 export async function systemInfo(context: ContainerContext): Promise<Info> {
@@ -25,7 +26,7 @@ export async function systemInfo(context: ContainerContext): Promise<Info> {
       paused: states.filter((state) => state === 'paused').length,
     },
     images: image.images.list().length,
-    features: await readFeatures(),
+    features: [...(await readFeatures()), ...(await networkFeatures(context.network))],
     insecureRegistries: config.insecureRegistries,
     mirrors: config.mirrors,
     pid: process.pid,

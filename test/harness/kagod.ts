@@ -134,7 +134,7 @@ export async function startKagod(
     },
     async start(more = {}) {
       const log = openSync(logFile, 'a')
-      const [file = '', ...words] = [...launcher, process.execPath, program, '--config', configFile]
+      const [file, ...words] = [...launcher, process.execPath, program, '--config', configFile]
       child = spawn(file, words, {
         stdio: ['ignore', log, log],
         env: { ...process.env, ...environment, ...more },
