@@ -25,6 +25,9 @@ export interface Verbs {
   /** From a registry without TLS, on loopback. */
   pull?(reference: string): string[]
   removeImage?(reference: string): string[]
+  /** One of both is `CONTAINER:PATH`. */
+  copy?(from: string, to: string): string[]
+  exportTo?(id: string, file: string): string[]
 }
 
 export interface Engine {
@@ -75,6 +78,8 @@ export function dockerVerbs(prefix: readonly string[], image: string, own: Parti
     attach: (id) => [...prefix, 'attach', id],
     pull: (reference) => [...prefix, 'pull', ...pullOptions, reference],
     removeImage: (reference) => [...prefix, 'rmi', reference],
+    copy: (from, to) => [...prefix, 'cp', from, to],
+    exportTo: (id, file) => [...prefix, 'export', '-o', file, id],
   }
 }
 

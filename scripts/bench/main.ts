@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { openCpuMeter } from './accounting.ts'
 import { cliStart } from './benchmarks/cli-start.ts'
+import { files } from './benchmarks/files.ts'
 import { fifty } from './benchmarks/fifty.ts'
 import { lifecycle } from './benchmarks/lifecycle.ts'
 import { memory } from './benchmarks/memory.ts'
@@ -22,7 +23,7 @@ import type { Benchmark, Row } from './measure.ts'
 import { figures, report, verdicts } from './report.ts'
 
 /** Memory first: a daemon that has worked hard is not the one that has just started. */
-const benchmarks: readonly Benchmark[] = [memory, cliStart, runRm, lifecycle, fifty, output, ps, pull]
+const benchmarks: readonly Benchmark[] = [memory, cliStart, runRm, lifecycle, fifty, output, ps, files, pull]
 const usualRounds = 15
 const quickRounds = 3
 
