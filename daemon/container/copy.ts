@@ -1,5 +1,5 @@
 /** Files of a container as archives, out and in: `cp`, `export`. */
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import type { FileStat } from '../../shared/protocol/files.ts'
 import { operate } from '../operation/operation.ts'
 import type { ContainerContext } from './context.ts'
@@ -47,7 +47,7 @@ async function streamPack(context: ContainerContext, job: PackJob): Promise<Read
   const run = runTree(context, job)
   run.done.catch(() => undefined)
   await run.stat
-  return Readable.from(run.bytes, { objectMode: false, highWaterMark: 1 << 20 })
+  return run.stream()
 }
 
 /** A stopped container is not started meanwhile. What was written before a failure stays, as with any copy. */

@@ -79,7 +79,7 @@ function block(entry: TarHeader, letter: string): Buffer {
   octal(header, 329, 8, entry.major)
   octal(header, 337, 8, entry.minor)
   let sum = 0
-  for (const byte of header) sum += byte
+  for (let index = 0; index < 512; index++) sum += header[index] ?? 0
   header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1')
   return header
 }

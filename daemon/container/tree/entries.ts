@@ -2,7 +2,7 @@
 import * as fs from 'node:fs'
 import { endOfArchive, paddingOf, type TarHeader, writeHeader } from '../../../shared/tar/writer.ts'
 import { errnoCode } from '../../host/files.ts'
-import { getXattr, listXattrs } from '../../host/syscalls.ts'
+import { getXattr, hasXattrs, listXattrs } from '../../host/syscalls.ts'
 import { isXattrKept } from '../../image/layer-entry.ts'
 import type { Output } from './output.ts'
 
@@ -24,7 +24,7 @@ export class EntryWriter {
    */
   add(at: string | Buffer, name: string, stats: fs.Stats): void {
     if (stats.isSocket()) return
-    if (stats.isFile()) return this.#addFile(at, name, stats)
+    if (stats.isFile()) return this.addFile(at, name)
     const header = this.#headerOf(at, stats)
     if (stats.isDirectory()) return this.#output.write(writeHeader({ ...header, name: `${name}/` }))
     if (stats.isSymbolicLink()) {
@@ -48,27 +48,31 @@ export class EntryWriter {
     this.#output.flush()
   }
 
-  #addFile(at: string | Buffer, name: string, listed: fs.Stats): void {
-    if (listed.nlink > 1) {
-      const { dev, ino } = fs.lstatSync(at, { bigint: true })
-      const key = `${dev}:${ino}`
-      const first = this.#links.get(key)
-      if (first !== undefined) {
-        const header = { ...this.#headerOf(at, listed), name, type: 'hardlink' as const, linkName: first }
-        return this.#output.write(writeHeader(header))
-      }
-      this.#links.set(key, name)
-    }
+  /** The same for what was a plain file when it was listed: it is opened first and judged then. */
+  addFile(at: string | Buffer, name: string): void {
     const fd = openUnlessGone(at)
     if (fd === undefined) return
     try {
       const stats = fs.fstatSync(fd)
       if (!stats.isFile()) return
-      this.#output.write(writeHeader({ ...this.#headerOf(at, stats), name, type: 'file', size: stats.size }))
+      const header = { ...this.#headerOf(hasXattrs(fd) ? at : undefined, stats), name }
+      const linkName = stats.nlink > 1 ? this.#linkOf(fd, name) : undefined
+      if (linkName !== undefined)
+        return this.#output.write(writeHeader({ ...header, type: 'hardlink', linkName }))
+      this.#output.write(writeHeader({ ...header, type: 'file', size: stats.size }))
       this.#copy(fd, stats.size)
     } finally {
       fs.closeSync(fd)
     }
+  }
+
+  /** The name under which this very file is in the archive already. */
+  #linkOf(fd: number, name: string): string | undefined {
+    const { dev, ino } = fs.fstatSync(fd, { bigint: true })
+    const key = `${dev}:${ino}`
+    const first = this.#links.get(key)
+    if (first === undefined) this.#links.set(key, name)
+    return first
   }
 
   /** As many bytes as the header says: a file that grows is cut, one that shrinks ends in zeros. */
@@ -87,8 +91,9 @@ export class EntryWriter {
     output.write(paddingOf(size))
   }
 
-  #headerOf(at: string | Buffer, stats: fs.Stats): TarHeader {
-    const xattrs = stats.isSymbolicLink() ? undefined : xattrsOf(at)
+  /** @param at where extended attributes are; undefined if there are none */
+  #headerOf(at: string | Buffer | undefined, stats: fs.Stats): TarHeader {
+    const xattrs = at === undefined || stats.isSymbolicLink() ? undefined : xattrsOf(at)
     return {
       name: '',
       type: 'directory',

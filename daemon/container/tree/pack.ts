@@ -1,6 +1,8 @@
 /** Writes a file or a tree of the root that this process is in as a tar archive. */
 import * as fs from 'node:fs'
+import { KagoError } from '../../../shared/errors.ts'
 import { errnoCode } from '../../host/files.ts'
+import { changeDirectory } from '../../host/syscalls.ts'
 import { atPath } from '../../image/layer-paths.ts'
 import { EntryWriter } from './entries.ts'
 import type { PackJob, TreeMessage } from './job.ts'
@@ -20,20 +22,9 @@ export function pack(
   const output = new Output()
   const writer = new EntryWriter(output)
   const { at, name, stats } = located
-  const walk = (child: string, childName: string, found: fs.Stats, device: number) => {
-    writer.add(atPath(child), childName, found)
-    if (found.isDirectory()) walkInside(child, childName, found.dev, found.dev !== device)
-  }
-  const walkInside = (directory: string, prefix: string, device: number, isCrossing: boolean) => {
-    if (isCrossing && pseudo.has(fs.statfsSync(atPath(directory)).type)) return
-    for (const base of list(directory)) {
-      const child = directory === '.' ? base : `${directory}/${base}`
-      const found = fs.lstatSync(atPath(child), { throwIfNoEntry: false })
-      if (found !== undefined) walk(child, prefix === '' ? base : `${prefix}/${base}`, found, device)
-    }
-  }
-  if (isWhole) walkInside('.', '', stats.dev, false)
-  else walk(latin1(at), latin1(name), stats, stats.dev)
+  const walker = new Walker(writer)
+  if (isWhole) walker.walkInside('', stats.dev, 0)
+  else walker.walk(latin1(at), latin1(name), stats.dev, 0)
   writer.end()
   say({ type: 'done', bytes: output.bytes })
 }
@@ -43,12 +34,61 @@ function latin1(text: string): string {
   return Buffer.from(text).toString('latin1')
 }
 
-function list(directory: string): string[] {
+/** Each level holds two descriptors. */
+const deepest = 450
+const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = fs.constants
+
+/**
+ * Goes into each directory it walks, by a descriptor opened in its parent: names are short for the kernel then, and a link in
+ * a directory's place is not followed, not even inside.
+ */
+class Walker {
+  readonly #writer: EntryWriter
+
+  constructor(writer: EntryWriter) {
+    this.#writer = writer
+  }
+
+  /** A name in the current directory. */
+  walk(base: string, name: string, device: number, depth: number): void {
+    const found = fs.lstatSync(atPath(base), { throwIfNoEntry: false })
+    if (found === undefined) return
+    this.#writer.add(atPath(base), name, found)
+    if (!found.isDirectory()) return
+    const here = openDirectory('.')
+    const child = openDirectory(base)
+    if (here === undefined || child === undefined) return
+    try {
+      changeDirectory(child)
+      const isCrossing = found.dev !== device
+      if (!isCrossing || !pseudo.has(fs.statfsSync('.').type)) this.walkInside(name, found.dev, depth + 1)
+      changeDirectory(here)
+    } finally {
+      fs.closeSync(child)
+      fs.closeSync(here)
+    }
+  }
+
+  walkInside(prefix: string, device: number, depth: number): void {
+    if (depth > deepest) {
+      throw new KagoError('not_supported', `directories are nested more than ${deepest} deep`)
+    }
+    const entries = fs.readdirSync('.', { withFileTypes: true, encoding: 'latin1' })
+    for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      const base = entry.name
+      const name = prefix === '' ? base : `${prefix}/${base}`
+      if (entry.isFile()) this.#writer.addFile(atPath(base), name)
+      else this.walk(base, name, device, depth)
+    }
+  }
+}
+
+function openDirectory(base: string): number | undefined {
   try {
-    return fs.readdirSync(atPath(directory), 'latin1').sort()
+    return fs.openSync(atPath(base), O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
   } catch (error) {
     const code = errnoCode(error)
-    if (code === 'ENOENT' || code === 'ENOTDIR') return []
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return undefined
     throw error
   }
 }

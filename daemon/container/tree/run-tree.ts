@@ -1,9 +1,9 @@
 /** Starts the program that works in a container's root, and turns its end, whatever it is, into one outcome. */
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import type { Readable } from 'node:stream'
+import { PassThrough, type Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { KagoError } from '../../../shared/errors.ts'
+import { KagoError, toKagoError } from '../../../shared/errors.ts'
 import type { FileStat } from '../../../shared/protocol/files.ts'
 import { toolEnvironment } from '../../host/exec.ts'
 import { fileError } from '../../host/files.ts'
@@ -15,6 +15,8 @@ export interface TreeRun {
   readonly stat: Promise<FileStat>
   /** What the job writes. Ends with the job's error, if it fails; leaving a loop over it ends the job. */
   readonly bytes: AsyncGenerator<Buffer, void, undefined>
+  /** The same as a stream, for a reply: quicker than a loop. Instead of `bytes`. */
+  stream(): Readable
   /** Of a job that has succeeded. Somebody must read `bytes` meanwhile. */
   readonly done: Promise<Extract<TreeMessage, { type: 'done' }>>
 }
@@ -93,7 +95,17 @@ export function runTree(
       kill()
     }
   }
-  return { stat: stat.promise, bytes: bytes(), done }
+  const stream = () => {
+    const whole = new PassThrough({ highWaterMark: 1 << 20 })
+    child.stdout?.pipe(whole, { end: false })
+    whole.on('close', kill)
+    done.then(
+      () => whole.end(),
+      (error: unknown) => whole.destroy(toKagoError(error)),
+    )
+    return whole
+  }
+  return { stat: stat.promise, bytes: bytes(), stream, done }
 }
 
 function crashed(status: number | null, killedBy: string | null, said: string): KagoError {
