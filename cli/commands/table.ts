@@ -32,7 +32,10 @@ export const verbs = {
   images: entry('List images', () => import('./images.ts')),
   import: entry('Make an image of an archive of files', () => import('./import.ts')),
   info: entry('Show what the daemon and its machine offer', () => import('./info.ts')),
-  inspect: entry('Show everything that is known of containers, images or networks', () => import('./inspect.ts')),
+  inspect: entry(
+    'Show everything that is known of containers, images or networks',
+    () => import('./inspect.ts'),
+  ),
   kill: entry('Send a signal to containers', () => import('./kill.ts')),
   load: entry('Take in images from an archive', () => import('./load.ts')),
   login: entry('Log in to a registry', () => import('./login.ts')),
