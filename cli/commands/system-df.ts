@@ -15,7 +15,7 @@ export const command = declare({
   options: {
     format: text('FORMAT', "'table', 'table TEMPLATE', 'json', or a template: '{{.Type}} {{.Size}}'"),
     json: flag('Print everything as JSON, in bytes'),
-    verbose: flag('Show each image and container', { short: 'v' }),
+    verbose: flag('Show each image, container and volume', { short: 'v' }),
   },
   async run({ client, options: { format, json, verbose } }) {
     const usage = await call(client, 'system.disk-usage', { query: { verbose } })
@@ -35,7 +35,7 @@ const titles = {
   Reclaimable: 'RECLAIMABLE',
 }
 
-function rowsOf({ images, containers, logs }: DiskUsage): Row[] {
+function rowsOf({ images, containers, volumes, logs }: DiskUsage): Row[] {
   const row = (name: string, total: DiskUsage['images'], isEstimate = false) => {
     const { count, active, sizeBytes, reclaimableBytes } = total
     const percent = sizeBytes === 0 ? 0 : Math.floor((100 * reclaimableBytes) / sizeBytes)
@@ -47,7 +47,12 @@ function rowsOf({ images, containers, logs }: DiskUsage): Row[] {
       Reclaimable: `${formatBytes(reclaimableBytes)}${sizeBytes === 0 ? '' : ` (${percent}%)`}`,
     }
   }
-  return [row('Images', images), row('Containers', containers, containers.isEstimate), row('Logs', logs)]
+  return [
+    row('Images', images),
+    row('Containers', containers, containers.isEstimate),
+    row('Volumes', volumes, volumes.isEstimate),
+    row('Logs', logs),
+  ]
 }
 
 /** What could not be measured in time has a wave before it. */
@@ -55,7 +60,7 @@ function sizeOf(bytes: number, isEstimate: boolean): string {
   return `${isEstimate ? '~' : ''}${formatBytes(bytes)}`
 }
 
-function describeAll({ imageList = [], containerList = [] }: DiskUsage): string {
+function describeAll({ imageList = [], containerList = [], volumeList = [] }: DiskUsage): string {
   const now = Date.now()
   const age = (moment: string | null) =>
     moment === null ? 'N/A' : `${formatAge(now - Date.parse(moment))} ago`
@@ -101,5 +106,14 @@ function describeAll({ imageList = [], containerList = [] }: DiskUsage): string 
       Name: escapeLine(container.name),
     })),
   })
-  return `Images:\n\n${images}\nContainers:\n\n${containers}`
+  const volumes = renderListing({
+    titles: { Name: 'VOLUME NAME', Size: 'SIZE', Containers: 'CONTAINERS' },
+    usual: 'table {{.Name}}\t{{.Size}}\t{{.Containers}}',
+    rows: volumeList.map((volume) => ({
+      Name: escapeLine(volume.name),
+      Size: sizeOf(volume.sizeBytes, volume.isEstimate),
+      Containers: String(volume.containers),
+    })),
+  })
+  return `Images:\n\n${images}\nContainers:\n\n${containers}\nVolumes:\n\n${volumes}`
 }

@@ -7,6 +7,7 @@ import { isAlive } from './lifecycle.ts'
 import { bareRoot, readableRoot, settledContainer, writableRoot } from './root.ts'
 import type { PackJob } from './tree/job.ts'
 import { measureWritable } from './usage.ts'
+import { forgetVolumeUsage } from './volume-usage.ts'
 import { runTree } from './tree/run-tree.ts'
 
 export interface FileQuery {
@@ -66,7 +67,10 @@ export async function writeFiles(
         const root = writableRoot(context, current)
         const run = runTree(context, { do: 'place', root, path, mode }, { input, signal })
         const [{ bytes }] = await Promise.all([run.done, drain(run.bytes)])
-        if (!isAlive(current.state)) await measureWritable(context, current.id)
+        if (!isAlive(current.state)) {
+          forgetVolumeUsage(context, current)
+          await measureWritable(context, current.id)
+        }
         return { bytes }
       }),
     )

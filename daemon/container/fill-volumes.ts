@@ -65,6 +65,7 @@ async function fillVolume(
       else volumes.setFilling(name, 1)
       await copy(context, row, target, image)
       volumes.setFilling(name, 0)
+      context.usage.remove('volume', row.id)
     },
   )
 }

@@ -18,6 +18,7 @@ import { leaveUnit } from './leave-unit.ts'
 import { isAlive, nextState } from './lifecycle.ts'
 import { type Container, readContainer } from './record.ts'
 import { measureLater } from './usage.ts'
+import { forgetVolumeUsage } from './volume-usage.ts'
 import { nextBackOff, wantsRestart } from './restart-policy.ts'
 
 /** How long a full disk is given before the next try. */
@@ -151,6 +152,7 @@ async function giveBack(
   { id, record }: Container,
   { isLost, isRemoved }: { isLost: boolean; isRemoved: boolean },
 ): Promise<void> {
+  forgetVolumeUsage(context, { record })
   const leaving = leaveNetworks(context, id, { isRemoved })
   // A process that is known to have ended need not be looked for first.
   await context.runtimes.get(record.runtime).delete(id, { force: isLost })

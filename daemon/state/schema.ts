@@ -151,7 +151,7 @@ export const migrations: readonly string[] = [
   CREATE UNIQUE INDEX endpoints_by_mac ON endpoints(network_id, mac);
   `,
   `
-  -- the ledger of disk space: what was last measured, of what changes; id of a container, name of a volume
+  -- the ledger of disk space: what was last measured, of what changes; id of a container or a volume
   CREATE TABLE disk_usage (
     kind TEXT NOT NULL,
     id TEXT NOT NULL,
@@ -185,5 +185,7 @@ export const migrations: readonly string[] = [
     owner TEXT,
     filling INTEGER NOT NULL
   ) STRICT;
+  CREATE TRIGGER volume_usage_ends AFTER DELETE ON volumes
+  BEGIN DELETE FROM disk_usage WHERE kind = 'volume' AND id = OLD.id; END;
   `,
 ]

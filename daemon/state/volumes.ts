@@ -1,4 +1,5 @@
 /** Volumes: directories that outlive containers. */
+import type { State } from '../../shared/protocol/containers.ts'
 import type { Database } from './database.ts'
 
 export interface VolumeRow {
@@ -28,6 +29,8 @@ export interface VolumeTable {
   remove(name: string): void
   /** Containers that mount it, running or not. */
   users(name: string): { id: string; name: string }[]
+  /** By volume, the states of the containers that mount it. */
+  userStates(): Map<string, State[]>
   /** Those whose owner is gone. */
   orphans(): VolumeRow[]
 }
@@ -84,6 +87,15 @@ export function volumeTable({ all, one, run, transaction }: Database): VolumeTab
       transaction('durable', () => run('DELETE FROM volumes WHERE name = ?', name))
     },
     users: (name) => all<{ id: string; name: string }>(usersOf, name),
+    userStates() {
+      const states = new Map<string, State[]>()
+      for (const { name, state } of all<{ name: string; state: State }>(
+        `SELECT mount.value ->> 'source' AS name, containers.state FROM containers,
+           json_each(containers.record, '$.options.mounts') AS mount WHERE mount.value ->> 'type' = 'volume'`,
+      ))
+        states.set(name, [...(states.get(name) ?? []), state])
+      return states
+    },
     orphans: () =>
       all<VolumeRow>(`${select} WHERE owner IS NOT NULL AND owner NOT IN (SELECT id FROM containers)`),
   }

@@ -6,6 +6,7 @@ import { isAlive } from '../container/lifecycle.ts'
 import { logBytes } from '../container/prune.ts'
 import { readContainer } from '../container/record.ts'
 import { writableUsage } from '../container/usage.ts'
+import { volumeUsage } from '../container/volume-usage.ts'
 import { familiarName } from '../image/names.ts'
 import { readImageParts } from '../image/parts.ts'
 
@@ -33,8 +34,10 @@ export async function diskUsage(
     new Set(rows.map(({ imageId }) => imageId)),
     new Set(rows.flatMap((row) => row.record.chainIds)),
   )
+  const volumes = await volumeUsages(context)
   return {
     images: images.total,
+    volumes: volumes.total,
     containers: {
       count: containers.length,
       active: containers.length - stopped.length,
@@ -48,8 +51,32 @@ export async function diskUsage(
       sizeBytes: sum(containers, 'logBytes'),
       reclaimableBytes: sum(stopped, 'logBytes'),
     },
-    ...(verbose && { imageList: images.list, containerList: containers }),
+    ...(verbose && { imageList: images.list, volumeList: volumes.list, containerList: containers }),
   }
+}
+
+async function volumeUsages(
+  context: ContainerContext,
+): Promise<{ total: DiskUsage['volumes']; list: NonNullable<DiskUsage['volumeList']> }> {
+  const rows = context.volume.volumes.list()
+  const usage = await volumeUsage(context, rows)
+  const states = context.volume.volumes.userStates()
+  const list = rows.map(({ id, name }) => ({
+    name,
+    sizeBytes: usage.get(id)?.bytes ?? 0,
+    isEstimate: usage.get(id)?.isEstimate ?? false,
+    containers: states.get(name)?.length ?? 0,
+  }))
+  const sum = (some: typeof list) => some.reduce((total, { sizeBytes }) => total + sizeBytes, 0)
+  const unused = list.filter(({ containers }) => containers === 0)
+  const total = {
+    count: list.length,
+    active: list.length - unused.length,
+    sizeBytes: sum(list),
+    reclaimableBytes: sum(unused),
+    isEstimate: list.some(({ isEstimate }) => isEstimate),
+  }
+  return { total, list }
 }
 
 /** What images share is counted once. */

@@ -21,6 +21,11 @@ export const DiskUsage = closed({
     /** Some that run could not be measured in time: they count as they were last known. */
     isEstimate: Type.Boolean(),
   }),
+  volumes: closed({
+    ...total,
+    /** Some that a running container has could not be measured in time. */
+    isEstimate: Type.Boolean(),
+  }),
   /** What containers said. */
   logs: closed(total),
   imageList: Type.Optional(
@@ -32,6 +37,16 @@ export const DiskUsage = closed({
         sizeBytes: Type.Integer(),
         sharedBytes: Type.Integer(),
         uniqueBytes: Type.Integer(),
+        containers: Type.Integer(),
+      }),
+    ),
+  ),
+  volumeList: Type.Optional(
+    Type.Array(
+      closed({
+        name: Type.String(),
+        sizeBytes: Type.Integer(),
+        isEstimate: Type.Boolean(),
         containers: Type.Integer(),
       }),
     ),

@@ -85,6 +85,7 @@ describe.each(['overlay', 'copy'] as const)('with the snapshotter %s', (snapshot
       'TYPE',
       'Images',
       'Containers',
+      'Volumes',
       'Logs',
       '',
     ])

@@ -204,7 +204,7 @@ describe('a volume without a name', () => {
     await ok('create', '--network', 'none', '--name', 'two', '-v', '/data', image, 'true')
     await ok('rm', 'two')
     expect(directories()).toHaveLength(1)
-    expect(await ok('volume', 'prune', '--dry-run')).toMatch(/Volumes without a name .*\(1, /)
+    expect(await ok('volume', 'prune', '--dry-run')).toMatch(/Volumes without a name .*\(1\):/)
     expect(directories()).toHaveLength(1)
   })
 
@@ -330,6 +330,20 @@ describe('a volume', () => {
     const said = await ok('volume', 'prune', '-af', '--filter', 'label!=keep')
     expect(said).toMatch(/Volumes that no container mounts \(1, 1.*MB\):\n {2}big/)
     expect(await ok('volume', 'ls', '-q')).toBe('kept\n')
+  })
+
+  test('counts in system df, and again once somebody has written', async () => {
+    const sizeOf = async () => {
+      const { volumeList } = JSON.parse(await ok('system', 'df', '-v', '--json')) as {
+        volumeList: { name: string; sizeBytes: number }[]
+      }
+      return volumeList.find(({ name }) => name === 'full')?.sizeBytes
+    }
+    await ok('volume', 'create', 'full')
+    expect(await sizeOf()).toBe(0)
+    await sh(['-v', 'full:/data'], 'head -c 1000000 /dev/zero > /data/x')
+    await eventually(async () => ((await sizeOf()) ?? 0) >= 1_000_000, 'it has grown')
+    expect(await ok('system', 'df')).toMatch(/Volumes +1 +0 +1(\.0\d*)?MB +1/)
   })
 
   test('goes with cp: into it and out of it, running or not', async () => {
