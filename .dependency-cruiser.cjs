@@ -9,7 +9,7 @@ const floors = [
   ['image', 'shim'],
   ['container'],
   ['system'],
-  ['api/native', 'api/docker', 'api/cri'],
+  ['api/native', 'api/docker', 'api/cri', 'api/registry'],
   ['main', 'compose'],
 ]
 

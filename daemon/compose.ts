@@ -5,6 +5,7 @@ import os from 'node:os'
 import { normalisePlatform } from '../shared/oci/platform.ts'
 import { createServer } from './api/server.ts'
 import { listenOnSocket } from './api/listen.ts'
+import { type RegistryListener, serveRegistry } from './api/registry/serve.ts'
 import { nativeHandlers } from './api/native/index.ts'
 import type { Config } from './config.ts'
 import { allCleanedUp } from './container/clean-up.ts'
@@ -100,6 +101,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       {
         insecureRegistries: config.insecureRegistries,
         mirrors: config.mirrors,
+        peers: config.peers,
         certsDir: config.certsDir,
       },
       log,
@@ -181,6 +183,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
   pruneJournal(operations)
   await loadEmbedded(image, paths.programs.embeddedImage)
 
+  const offering = await offerImages(image, config)
   const app = createServer(nativeHandlers(context, durations), log)
   await listenOnSocket(app, paths.socket, config.socketGroup)
   context.backOffs.open((id) => startAgain(context, id))
@@ -197,7 +200,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     async close() {
       log.info({}, 'ending; containers go on')
       clearInterval(pruning)
-      await app.close()
+      await Promise.all([app.close(), offering?.close()])
       await Promise.all([context.backOffs.close(), context.health.close()])
       await idle(operations)
       await allCleanedUp(context)
@@ -212,6 +215,20 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       instance.release()
     },
   }
+}
+
+/** Off unless the configuration says where. */
+async function offerImages(image: ImageContext, config: Config): Promise<RegistryListener | undefined> {
+  const { registryListen: listen, registryUsers, registryCertificate, registryKey } = config
+  if (listen === undefined) return undefined
+  const offering = await serveRegistry(image, {
+    listen,
+    usersFile: registryUsers,
+    certificateFile: registryCertificate,
+    keyFile: registryKey,
+  })
+  image.log.info({ address: offering.address }, 'images can be pulled from here')
+  return offering
 }
 
 function pruneJournal({ journal, log }: OperationContext): void {

@@ -42,6 +42,15 @@ export const ConfigFile = closed({
   insecureRegistries: Type.Optional(Type.Array(Type.String({ minLength: 1 }))),
   /** Per registry, the URLs that are asked before it. */
   mirrors: Type.Optional(Type.Record(Type.String(), Type.Array(Type.String({ minLength: 1 })))),
+  /** Other kagods, by URL, that are asked for an image's parts before its registry: `http://10.0.0.2:5000`. */
+  peers: Type.Optional(Type.Array(Type.String({ minLength: 1 }), { maxItems: 100 })),
+  /** Where this machine's images can be pulled from: an address and a port. Off unless set. */
+  registryListen: Type.Optional(Type.String({ minLength: 1 })),
+  /** Who may pull, a file of lines as `kagod registry-user NAME` prints them. Everybody who reaches it if not set. */
+  registryUsers: Type.Optional(AbsolutePath),
+  /** Files of TLS, in PEM. */
+  registryCertificate: Type.Optional(AbsolutePath),
+  registryKey: Type.Optional(AbsolutePath),
   /** Directory with `HOST[:PORT]/ca.crt`. */
   certsDir: Type.Optional(AbsolutePath),
   /** Which name servers containers' questions are passed on to: a resolv.conf(5), read again when it has changed. */
@@ -68,7 +77,11 @@ export const ConfigFile = closed({
 })
 export type ConfigFile = Static<typeof ConfigFile>
 
-export type Config = Required<ConfigFile> & {
+type OffUnlessSet = 'registryListen' | 'registryUsers' | 'registryCertificate' | 'registryKey'
+
+export type Config = Required<Omit<ConfigFile, OffUnlessSet>> & {
+  [Key in OffUnlessSet]: string | undefined
+} & {
   /** The file it was read from. */
   file: string
 }
@@ -96,6 +109,11 @@ export function readConfig(file: string | undefined, overrides: Partial<ConfigFi
     snapshotter: given.snapshotter ?? 'auto',
     insecureRegistries: given.insecureRegistries ?? [],
     mirrors: given.mirrors ?? {},
+    peers: given.peers ?? [],
+    registryListen: given.registryListen,
+    registryUsers: given.registryUsers,
+    registryCertificate: given.registryCertificate,
+    registryKey: given.registryKey,
     certsDir: given.certsDir ?? '/etc/kago/certs.d',
     resolvConf: given.resolvConf ?? '/etc/resolv.conf',
     bridge: given.bridge ?? 'kago0',

@@ -1,6 +1,8 @@
 /** kagod: reads its configuration, takes its roots, repairs what its last run left, listens, and ends cleanly. */
 import { parseArgs } from 'node:util'
 import { KagoError, errorTable, toKagoError } from '../shared/errors.ts'
+import { text } from 'node:stream/consumers'
+import { userLine } from './api/registry/users.ts'
 import { startDaemon } from './compose.ts'
 import { type ConfigFile, defaultConfigFile, readConfig } from './config.ts'
 import { unpackCommand } from './image/unpack-command.ts'
@@ -11,6 +13,7 @@ import { daemonVersion } from './version.ts'
 const usage = `kagod: the kago daemon; pulls images, runs containers, answers the kago command.
 
 usage: kagod [OPTIONS]
+       kagod registry-user NAME < PASSWORD                          (prints a line for the file registryUsers)
        kagod unpack [--format tree|overlay] DIRECTORY < LAYER   (applies one layer; see kagod unpack --help)
 
   --config FILE     configuration (default ${defaultConfigFile}; it may be missing)
@@ -37,6 +40,12 @@ try {
 async function main(args: string[]): Promise<void> {
   if (args[0] === 'unpack') {
     process.exitCode = await unpackCommand(args.slice(1), findPrograms().unpackLayer)
+    return
+  }
+  if (args[0] === 'registry-user') {
+    process.stdout.write(
+      `${await userLine(args[1] ?? '', (await text(process.stdin)).replace(/\r?\n$/, ''))}\n`,
+    )
     return
   }
   const options = parse(args)

@@ -87,7 +87,7 @@ export function accessOf(url: URL, endpoint: Endpoint, question: Question, optio
     scope:
       repository === undefined ? undefined : (scope ?? `repository:${endpoint.prefix}${repository}:pull`),
     what: question.what,
-    credentials: endpoint.isMirror ? undefined : options.credentials,
+    credentials: endpoint.isMirror ? endpoint.credentials : options.credentials,
   }
 }
 

@@ -40,6 +40,8 @@ export interface RegistryConfig {
   insecureRegistries: string[]
   /** Per registry, URLs that are asked before it. */
   mirrors: Record<string, string[]>
+  /** Other kagods that are asked for what has a digest. */
+  peers?: string[] | undefined
   /** Directory with `HOST[:PORT]/ca.crt`. */
   certsDir?: string | undefined
   timeouts?: Partial<Timeouts> | undefined
@@ -104,7 +106,7 @@ export function createRegistryClient(config: RegistryConfig, log: RegistryLog = 
   const context: RegistryContext = {
     send,
     insecure,
-    mirrors: registryMirrors(config.mirrors, insecure),
+    mirrors: registryMirrors(config.mirrors, insecure, config.peers),
     authenticator: createAuthenticator(),
     schemes: new Map(),
     timeouts,

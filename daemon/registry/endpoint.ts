@@ -1,4 +1,6 @@
 /** Somewhere to ask for a registry's content. */
+import type { Credentials } from './credentials.ts'
+
 export interface Endpoint {
   /** As the reference has it: `docker.io`. */
   registry: string
@@ -9,5 +11,9 @@ export interface Endpoint {
   /** Put before the repository: mirrors may keep a registry's content below a path. Empty or ending in a slash. */
   prefix: string
   isMirror: boolean
+  /** Another kagod, asked for what has a digest; one of the mirrors in all else. */
+  isPeer?: boolean
+  /** A mirror's own; those of a registry are never sent to one. */
+  credentials?: Credentials | undefined
   isInsecure: boolean
 }

@@ -61,7 +61,8 @@ export async function* streamBlob(
   const wanted: Wanted = { digest, size: blob.size, what: `${familiarRepository(repository)}@${digest}` }
   let position = checkOffset(options.offset ?? 0, wanted)
   const mirrors = context.mirrors.endpoints(repository.registry).filter(({ isMirror }) => isMirror)
-  const endpoints = options.isDirect === true ? [] : mirrors
+  const endpoints =
+    options.isDirect === true ? [] : [...context.mirrors.peers(repository.registry), ...mirrors]
   let attempt = 1
   let canRange = true
   let gained = 0

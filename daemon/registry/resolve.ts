@@ -51,9 +51,9 @@ export async function resolveReference(
 ): Promise<ResolvedDocument> {
   const what = familiarReference(reference)
   const name = reference.digest ?? reference.tag ?? 'latest'
-  return await fromAnyEndpoint(context, reference, options, async (endpoint) => {
-    return await getDocument(context, endpoint, reference, { name, digest: reference.digest, what }, options)
-  })
+  const action = async (endpoint: Endpoint) =>
+    await getDocument(context, endpoint, reference, { name, digest: reference.digest, what }, options)
+  return await fromAnyEndpoint(context, reference, options, action, reference.digest !== undefined)
 }
 
 /**
@@ -96,28 +96,29 @@ export async function fetchDocument(
   const what = `${familiarRepository(repository)}@${digest}`
   if (size > documentLimit)
     throw new KagoError('corrupt', `the manifest ${what} is larger than ${documentLimit / 1024 / 1024} MiB`)
-  return await fromAnyEndpoint(context, repository, options, async (endpoint) => {
-    const { bytes } = await getDocument(
-      context,
-      endpoint,
-      repository,
-      { name: digest, digest, what },
-      options,
-    )
+  const action = async (endpoint: Endpoint) => {
+    const target = { name: digest, digest, what }
+    const { bytes } = await getDocument(context, endpoint, repository, target, options)
     if (bytes.length === size) return bytes
     throw new KagoError('corrupt', `the manifest ${what} has ${bytes.length} bytes instead of ${size}`)
-  })
+  }
+  return await fromAnyEndpoint(context, repository, options, action, true)
 }
 
-/** Asks the mirrors, then the registry. Whatever is wrong with a mirror only means that the next is asked. */
+/**
+ * Asks the peers if a digest is asked for, the mirrors, then the registry. Whatever is wrong with one of those only means
+ * that the next is asked.
+ */
 export async function fromAnyEndpoint<T>(
   context: RegistryContext,
   { registry }: Repository,
   options: ResolveOptions,
   action: (endpoint: Endpoint) => Promise<T>,
+  isByDigest: boolean,
 ): Promise<T> {
+  const peers = isByDigest ? context.mirrors.peers(registry) : []
   const endpoints = context.mirrors.endpoints(registry)
-  for (const endpoint of endpoints.filter(({ isMirror }) => isMirror)) {
+  for (const endpoint of [...peers, ...endpoints].filter(({ isMirror }) => isMirror)) {
     try {
       return await action(endpoint)
     } catch (failure) {
@@ -134,10 +135,12 @@ export function passOver(context: RegistryContext, endpoint: Endpoint, failure: 
   const error = failure instanceof Transient ? failure.error : failure
   if (isKagoError(error, 'cancelled') || !(error instanceof KagoError)) throw error
   context.mirrors.avoid(endpoint, error)
-  context.log.warn(
-    { registry: endpoint.registry, mirror: endpoint.host, reason: error.message },
-    'a mirror is of no use; the next is asked',
-  )
+  const fields = { registry: endpoint.registry, mirror: endpoint.host, reason: error.message }
+  if (endpoint.isPeer !== true) context.log.warn(fields, 'a mirror is of no use; the next is asked')
+  // That a peer does not have everything is how it is.
+  else if (error.details?.['status'] === 404)
+    context.log.debug(fields, 'a peer does not have it; the next is asked')
+  else context.log.warn(fields, 'a peer is of no use; the next is asked')
 }
 
 async function getDocument(

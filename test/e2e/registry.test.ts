@@ -266,3 +266,31 @@ describe('an image of this machine', () => {
     await kago(['logout', registry.host])
   })
 })
+
+describe('kagod as a registry', () => {
+  test('is pulled from by another kagod, and by one that has it as a peer', async () => {
+    await kago(['pull', named('library/busybox')])
+    const offering = await startKagod({ registryListen: '127.0.0.1:0' })
+    const address = /"address":"(127\.0\.0\.1:\d+)"/.exec(offering.log())?.[1] ?? ''
+    const other = await startKagod({ peers: [`http://${address}`] })
+    try {
+      const archive = (await kago(['save', named('library/busybox')])).stdoutBytes
+      await kago(['load'], { input: archive, host: offering.socket })
+      const path = `${address}/${registry.host.replace(':', '_')}/library/busybox`
+      expect(await kago(['run', '--rm', path, 'echo', 'offered'], { host: other.socket })).toMatchObject({
+        status: 0,
+        stdout: 'offered\n',
+      })
+      await kago(['rmi', '-f', path], { host: other.socket })
+      registry.requests.length = 0
+      expect((await kago(['pull', named('library/busybox')], { host: other.socket })).status).toBe(0)
+      const blobs = registry.requests.filter(
+        ({ url }) => url.includes('/blobs/') || url.includes('/storage/'),
+      )
+      expect(blobs).toEqual([])
+    } finally {
+      await other.dispose()
+      await offering.dispose()
+    }
+  })
+})

@@ -188,7 +188,8 @@ function userOf(
 function grantOf(state: State, storage: Storage | undefined, scope: string, isKnown: boolean): Grant[] {
   const [type = '', name = '', actions = ''] = scope.split(':')
   const isPrivate = state.options.isPrivate === true || name.startsWith('private/')
-  if (isKnown || state.options.isOpen === true)
+  const isPush = actions.split(',').includes('push')
+  if (isPush && (isKnown || state.options.isOpen === true))
     return [{ type, name, actions: actions.split(',').filter((action) => ['pull', 'push'].includes(action)) }]
   if (storage?.hasRepository(name) !== true || (isPrivate && !isKnown)) return []
   return [{ type, name, actions: actions.split(',').filter((action) => action === 'pull') }]
