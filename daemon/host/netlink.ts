@@ -64,12 +64,20 @@ export interface RouteSocket {
 /** What is received is looked at before anything else can be. The kernel sends at most 32 KiB at once. */
 const received = Buffer.alloc(64 * 1024)
 
-export function openRouting(): RouteSocket {
+/**
+ * The kernel lets one change of links happen at a time, and a worker thread waits for it: so that not all of them
+ * do, messages are sent one after the other. What takes long, the deletion of links, has a lane of its own.
+ */
+const lanes: Record<'quick' | 'slow', Promise<unknown>> = {
+  quick: Promise.resolve(),
+  slow: Promise.resolve(),
+}
+
+export function openRouting(lane: keyof typeof lanes = 'quick'): RouteSocket {
   const fd = openRouteSocket()
   // The first may be waiting for acknowledgements.
   const lister = openRouteSocket()
   let sequence = 0
-  let last: Promise<unknown> = Promise.resolve()
   let isClosed = false
 
   async function sendNow(messages: readonly Message[]): Promise<Answer[]> {
@@ -98,8 +106,8 @@ export function openRouting(): RouteSocket {
 
   return {
     send(messages) {
-      const mine = last.then(() => sendNow(messages))
-      last = mine.catch(() => {})
+      const mine = lanes[lane].then(() => sendNow(messages))
+      lanes[lane] = mine.catch(() => {})
       return mine
     },
     list(type, body) {
@@ -109,7 +117,7 @@ export function openRouting(): RouteSocket {
       if (isClosed) return
       isClosed = true
       closeSync(lister)
-      void last.then(() => {
+      void lanes[lane].then(() => {
         closeSync(fd)
       })
     },

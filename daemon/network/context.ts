@@ -57,7 +57,7 @@ const namespacesReady = 3
 
 export function createNetworkMemory({ log }: Pick<OperationContext, 'log'>): NetworkMemory {
   const routing = openRouting()
-  const removals = openRouting()
+  const removals = openRouting('slow')
   const pool = createNamespacePool(namespacesReady, log)
   const namespaces = new Map<string, Namespace>()
   const ports = new Map<string, LivePort[]>()
