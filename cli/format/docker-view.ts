@@ -52,6 +52,7 @@ export function dockerContainer(container: ContainerDetails): Record<string, unk
       Tty: options.terminal,
       OpenStdin: options.stdin,
       Env: process.env,
+      ExposedPorts: Object.fromEntries(options.expose.map((port) => [port, {}])),
       Cmd: options.command ?? process.args,
       Entrypoint: options.entrypoint ?? null,
       ...(options.health !== undefined && {
@@ -76,7 +77,7 @@ export function dockerContainer(container: ContainerDetails): Record<string, unk
 }
 
 /** What is on top is that of the network `bridge`, as there; where a container is in another one, of its first. */
-function dockerNetworkSettings({ networks, options }: ContainerDetails): Record<string, unknown> {
+function dockerNetworkSettings({ networks, options, ports }: ContainerDetails): Record<string, unknown> {
   const all = networks.map((one) => ({
     IPAMConfig: null,
     Aliases: one.aliases,
@@ -106,12 +107,38 @@ function dockerNetworkSettings({ networks, options }: ContainerDetails): Record<
     GlobalIPv6Address: main?.GlobalIPv6Address ?? '',
     GlobalIPv6PrefixLen: main?.GlobalIPv6PrefixLen ?? 0,
     MacAddress: main?.MacAddress ?? '',
-    Ports: {},
+    Ports: dockerPorts(ports),
     Networks:
       all.length === 0
         ? alone
         : Object.fromEntries(networks.map(({ networkName }, index) => [networkName, all[index]])),
   }
+}
+
+/** By `80/tcp`; null where it is exposed and not published. */
+function dockerPorts(ports: ContainerDetails['ports']): Record<string, object[] | null> {
+  const byName = Map.groupBy(ports, ({ containerPort, protocol }) => `${containerPort}/${protocol}`)
+  return Object.fromEntries(
+    [...byName].map(([name, members]) => {
+      const bindings = members
+        .filter(({ hostPort }) => hostPort !== undefined)
+        .map(({ hostAddress = '', hostPort }) => ({ HostIp: hostAddress, HostPort: String(hostPort) }))
+      return [name, bindings.length === 0 ? null : bindings]
+    }),
+  )
+}
+
+function dockerBindings(publish: ContainerDetails['options']['publish']): Record<string, object[]> {
+  const byName = Map.groupBy(publish, ({ containerPort, protocol }) => `${containerPort}/${protocol}`)
+  return Object.fromEntries(
+    [...byName].map(([name, members]) => [
+      name,
+      members.map(({ hostAddress = '', hostPort, hostPortEnd }) => ({
+        HostIp: hostAddress,
+        HostPort: hostPort === undefined ? '' : [hostPort, ...(hostPortEnd ? [hostPortEnd] : [])].join('-'),
+      })),
+    ]),
+  )
 }
 
 function dockerHostConfig({ options, runtime }: ContainerDetails): Record<string, unknown> {
@@ -138,6 +165,8 @@ function dockerHostConfig({ options, runtime }: ContainerDetails): Record<string
     NetworkMode: options.network,
     OomScoreAdj: options.oomScoreAdj ?? 0,
     PidsLimit: resources.pidsLimit ?? null,
+    PortBindings: dockerBindings(options.publish),
+    PublishAllPorts: options.publishAll,
     Privileged: options.privileged,
     ReadonlyRootfs: options.readOnly,
     RestartPolicy: {

@@ -6,9 +6,11 @@ import { runQuietly } from './command.ts'
 
 export type EngineName = 'kago' | 'kago crun' | 'kago unshare' | 'docker' | 'podman' | 'runc'
 
-/** Every member makes an argument array and runs nothing. All containers are without a network. */
+/** Every member makes an argument array and runs nothing. All containers but one kind are without a network. */
 export interface Verbs {
   runAndRemove(command: readonly string[]): string[]
+  /** In the engine's default network, with ports as `-p` has them; bare runc has none. */
+  runOnBridge?(command: readonly string[], ports?: readonly string[]): string[]
   /** `stdin` keeps the container's standard input open, to be used by `attach`. */
   runDetached(id: string, command: readonly string[], options?: { stdin?: boolean }): string[]
   exec(id: string, command: readonly string[]): string[]
@@ -57,6 +59,15 @@ export function dockerVerbs(prefix: readonly string[], image: string, own: Parti
   const run = ['run', '--network', 'none', ...runOptions]
   return {
     runAndRemove: (command) => [...prefix, ...run, '--rm', image, ...command],
+    runOnBridge: (command, ports = []) => [
+      ...prefix,
+      'run',
+      ...runOptions,
+      ...ports.flatMap((port) => ['-p', port]),
+      '--rm',
+      image,
+      ...command,
+    ],
     runDetached: (id, command, { stdin = false } = {}) => [
       ...prefix,
       ...run,

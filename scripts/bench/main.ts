@@ -12,6 +12,7 @@ import { memory } from './benchmarks/memory.ts'
 import { output } from './benchmarks/output.ts'
 import { ps } from './benchmarks/ps.ts'
 import { pull } from './benchmarks/pull.ts'
+import { runBridge } from './benchmarks/run-bridge.ts'
 import { runRm } from './benchmarks/run-rm.ts'
 import type { Engine } from './engine.ts'
 import { dockerIsInstalled, startDocker } from './engines/docker.ts'
@@ -23,7 +24,18 @@ import type { Benchmark, Row } from './measure.ts'
 import { figures, report, verdicts } from './report.ts'
 
 /** Memory first: a daemon that has worked hard is not the one that has just started. */
-const benchmarks: readonly Benchmark[] = [memory, cliStart, runRm, lifecycle, fifty, output, ps, files, pull]
+const benchmarks: readonly Benchmark[] = [
+  memory,
+  cliStart,
+  runRm,
+  runBridge,
+  lifecycle,
+  fifty,
+  output,
+  ps,
+  files,
+  pull,
+]
 const usualRounds = 15
 const quickRounds = 3
 

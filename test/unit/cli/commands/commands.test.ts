@@ -162,9 +162,12 @@ describe('inspect', () => {
       labels: {},
       ulimits: [],
       network: 'web',
+      publish: [{ hostPort: 8080, containerPort: 80, protocol: 'tcp' }],
+      expose: ['80/tcp'],
       terminal: true,
       stdin: false,
     },
+    ports: [{ containerPort: 80, protocol: 'tcp', hostAddress: '0.0.0.0', hostPort: 8080 }],
     networks: [
       {
         networkId: 'n1',
@@ -250,6 +253,9 @@ describe('inspect', () => {
     expect((await kago(handlers, ['inspect', '-f', format, 'web'])).stdout).toBe(
       'running running 42 /web alpine:3 1024 /b true\n',
     )
+    const ports =
+      '{{(index (index .NetworkSettings.Ports "80/tcp") 0).HostPort}} {{(index (index .HostConfig.PortBindings "80/tcp") 0).HostPort}}'
+    expect((await kago(handlers, ['inspect', '-f', ports, 'web'])).stdout).toBe('8080 8080\n')
     expect(
       (
         await kago(handlers, [
