@@ -36,7 +36,7 @@ unit=$dest/etc/systemd/system/kagod.service
 bash_completion=$dest$prefix/share/bash-completion/completions/kago
 zsh_completion=$dest$prefix/share/zsh/site-functions/_kago
 fish_completion=$dest$prefix/share/fish/vendor_completions.d/kago.fish
-data_root=/var/lib/kago run_root=/run/kago
+data_root=/var/lib/kago run_root=/run/kago firewall_table=kago
 if [ -z "$dest" ]; then need_root install; fi
 
 # The new tree is made beside the old one and takes its place in one move.
@@ -107,9 +107,9 @@ read_roots() {
   local node=$library/node
   if [ ! -f /etc/kago/kagod.json ] || [ ! -x "$node" ]; then return; fi
   # shellcheck disable=SC2016 # the words in quotes are JavaScript
-  { read -r data_root; read -r run_root; } < <("$node" -e '
-    const { dataRoot, runRoot } = JSON.parse(require("node:fs").readFileSync("/etc/kago/kagod.json", "utf8"))
-    console.log(`${dataRoot ?? "/var/lib/kago"}\n${runRoot ?? "/run/kago"}`)')
+  { read -r data_root; read -r run_root; read -r firewall_table; } < <("$node" -e '
+    const { dataRoot, runRoot, firewallTable } = JSON.parse(require("node:fs").readFileSync("/etc/kago/kagod.json", "utf8"))
+    console.log(`${dataRoot ?? "/var/lib/kago"}\n${runRoot ?? "/run/kago"}\n${firewallTable ?? "kago"}`)')
 }
 
 # Prints the pids of the shims that watch this run root's containers: one per running container.
@@ -150,6 +150,19 @@ remove_cgroups() {
   done
 }
 
+# Links bear a mark that stands for the data root: another kagod's stay.
+remove_networks() {
+  local root=$data_root mark link
+  if [ "$root" = /var/lib/kago ]; then root=/var/lib/kago/v1; fi
+  mark="kago $(printf %s "$root" | sha256sum | cut -c1-12) "
+  for link in /sys/class/net/*; do
+    case $(cat "$link/ifalias" 2>/dev/null) in
+      "$mark"*) ip link delete "${link##*/}" 2>/dev/null || : ;;
+    esac
+  done
+  nft delete table inet "$firewall_table" 2>/dev/null || :
+}
+
 remove_data() {
   local root
   for root in "$run_root" "$data_root"; do
@@ -188,6 +201,7 @@ uninstall_all() {
   step 'remove the programs' remove_programs
   if has_systemd; then step 'tell systemd' systemctl daemon-reload; fi
   if [ -n "$purge" ]; then
+    step 'remove bridges, links and firewall rules' remove_networks
     step 'remove images, containers and volumes' remove_data
     say 'removed kago and all its data'
   else
