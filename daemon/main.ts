@@ -13,7 +13,7 @@ import { daemonVersion } from './version.ts'
 const usage = `kagod: the kago daemon; pulls images, runs containers, answers the kago command.
 
 usage: kagod [OPTIONS]
-       kagod registry-user NAME < PASSWORD                          (prints a line for the file registryUsers)
+       kagod registry-user NAME < PASSWORD                            (prints a line for the file registryUsers)
        kagod unpack [--format tree|overlay] DIRECTORY < LAYER   (applies one layer; see kagod unpack --help)
 
   --config FILE     configuration (default ${defaultConfigFile}; it may be missing)

@@ -12,6 +12,7 @@ export const command = declare({
   usage: '[OPTIONS] IMAGE',
   words: { min: 1, max: 1 },
   options: {
+    'all-tags': flag('All tags of the repository', { short: 'a' }),
     platform: text('OS/ARCH[/VARIANT]', 'The platform of the image'),
     quiet: flag("Print only the image's name", { short: 'q' }),
   },
@@ -21,15 +22,20 @@ export const command = declare({
     const progress = progressFor({ isQuiet: options.quiet })
     const body = { reference, ...(options.platform !== undefined && { platform: options.platform }) }
     try {
-      const pulled = await callLines(client, 'image.pull', { body, headers }, progress.report)
+      const request = { body, headers }
+      const pulled = options['all-tags']
+        ? await callLines(client, 'image.pull-all', request, progress.report)
+        : [await callLines(client, 'image.pull', request, progress.report)]
       progress.end()
-      if (!options.quiet) {
-        const status = pulled.upToDate ? 'Image is up to date for' : 'Downloaded newer image for'
-        await print(
-          `Digest: ${escapeLine(pulled.digest)}\nStatus: ${status} ${escapeLine(pulled.reference)}\n`,
-        )
+      for (const image of pulled) {
+        if (!options.quiet) {
+          const status = image.upToDate ? 'Image is up to date for' : 'Downloaded newer image for'
+          await print(
+            `Digest: ${escapeLine(image.digest)}\nStatus: ${status} ${escapeLine(image.reference)}\n`,
+          )
+        }
+        await print(`${formatReference(options['all-tags'] ? parseReference(image.reference) : name)}\n`)
       }
-      await print(`${formatReference(name)}\n`)
       return 0
     } finally {
       progress.end()

@@ -1,11 +1,5 @@
 /** `kago push`: brings an image to its registry. */
-import { KagoError } from '../../shared/errors.ts'
-import {
-  familiarRepository,
-  formatReference,
-  formatRepository,
-  parseReference,
-} from '../../shared/reference.ts'
+import { formatReference, formatRepository, parseReference } from '../../shared/reference.ts'
 import { callLines } from '../client/client.ts'
 import { registryHeaders } from '../client/credentials.ts'
 import { command as declare } from '../command.ts'
@@ -23,11 +17,6 @@ export const command = declare({
   },
   async run({ client, options: { 'all-tags': allTags, quiet }, words: [reference = ''] }) {
     const name = parseReference(reference)
-    if (allTags && reference !== familiarRepository(name) && reference !== formatRepository(name)) {
-      throw new KagoError('invalid_argument', 'with --all-tags the image is named without a tag or digest', {
-        hint: `try: kago push --all-tags ${familiarRepository(name)}`,
-      })
-    }
     const headers = await registryHeaders([reference])
     const progress = progressFor({ isQuiet: quiet })
     try {

@@ -1,5 +1,5 @@
 /** Names as the table of images keeps them (canonical) and as people see them (familiar). */
-import { isKagoError } from '../../shared/errors.ts'
+import { isKagoError, KagoError } from '../../shared/errors.ts'
 import type { Digest } from '../../shared/oci/digest.ts'
 import {
   familiarReference,
@@ -37,6 +37,16 @@ export function parseImageName(text: string): ImageName {
     familiar: familiarReference(reference),
     digest,
   }
+}
+
+/** The name of a repository, for what acts on all of its tags. @throws invalid_argument for one with a tag or digest */
+export function parseRepositoryName(text: string): ImageName {
+  const name = parseImageName(text)
+  // A colon before a slash is a port's.
+  if (!/[:@]/.test(text.slice(text.lastIndexOf('/') + 1))) return name
+  throw new KagoError('invalid_argument', `all tags are meant, and ${text} names one`, {
+    hint: `leave it out: ${name.familiarRepository}`,
+  })
 }
 
 /** Undefined for what is no name. */

@@ -9,7 +9,7 @@ import { type Operation, operate } from '../operation/operation.ts'
 import { quoteWords } from '../operation/shell.ts'
 import type { ImageRow } from '../state/images.ts'
 import type { ImageContext } from './context.ts'
-import { familiarName, type ImageName, parseImageName } from './names.ts'
+import { familiarName, type ImageName, parseImageName, parseRepositoryName } from './names.ts'
 import { pushBlobs } from './push-blobs.ts'
 import { type PlannedDocument, planPush } from './push-plan.ts'
 
@@ -63,7 +63,7 @@ export async function pushImages(
 }
 
 function findItems({ images }: ImageContext, { reference, allTags = false }: PushRequest): Item[] {
-  const name = parseImageName(reference)
+  const name = allTags ? parseRepositoryName(reference) : parseImageName(reference)
   if (name.canonical === undefined) {
     throw new KagoError(
       'invalid_argument',

@@ -33,6 +33,7 @@ import {
   resolveReference,
 } from './resolve.ts'
 import type { RetryPolicy } from './retry.ts'
+import { listTags } from './tags.ts'
 import type { Body, RegistryLog, Request, Response, Route, Send, Timeouts } from './transport.ts'
 
 export interface RegistryConfig {
@@ -55,6 +56,8 @@ export interface RegistryClient {
   resolve(reference: Reference, options?: ResolveOptions): Promise<ResolvedDocument>
   /** What a reference names now, without fetching it; undefined when there is no such manifest to be seen. */
   headManifest(reference: Reference, options?: ResolveOptions): Promise<Descriptor | undefined>
+  /** The tags of a repository, as the registry lists them. */
+  listTags(repository: Repository, options?: ResolveOptions): Promise<string[]>
   /** The verified bytes of a manifest (or index) that an index lists. */
   fetchManifest(
     repository: Repository,
@@ -117,6 +120,7 @@ export function createRegistryClient(config: RegistryConfig, log: RegistryLog = 
   return {
     resolve: async (reference, options = {}) => await resolveReference(context, reference, options),
     headManifest: async (reference, options = {}) => await headReference(context, reference, options),
+    listTags: async (repository, options = {}) => await listTags(context, repository, options),
     fetchManifest: async (repository, descriptor, options = {}) =>
       await fetchDocument(context, repository, descriptor, options),
     fetchBlob: (repository, blob, options = {}) => streamBlob(context, repository, blob, options),

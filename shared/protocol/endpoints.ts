@@ -14,6 +14,7 @@ export const endpoints = {
   'registry.login': 'POST /v1/registries/login',
 
   'image.pull': 'POST /v1/images/pull',
+  'image.pull-all': 'POST /v1/images/pull-all',
   'image.push': 'POST /v1/images/push',
   'image.list': 'GET /v1/images',
   'image.inspect': 'GET /v1/images/inspect',

@@ -76,12 +76,23 @@ export const imageRoutes = {
     reply: 'lines',
     result: PulledImage,
   }),
+  'image.pull-all': route({
+    id: 'image.pull-all',
+    summary: 'Fetch every tag of a repository',
+    body: closed({
+      /** A repository, without a tag. */
+      reference: ImageName,
+      platform: Type.Optional(PlatformText),
+    }),
+    reply: 'lines',
+    result: Type.Array(PulledImage),
+  }),
   'image.push': route({
     id: 'image.push',
     summary: 'Bring an image to its registry, or all images of a repository',
     body: closed({
       reference: ImageName,
-      /** All names that are here of the repository; the reference has no tag. */
+      /** All names that are here of the repository; the reference has no tag then. */
       allTags: Type.Optional(Type.Boolean()),
     }),
     reply: 'lines',

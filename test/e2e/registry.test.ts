@@ -70,6 +70,12 @@ describe('a public image', () => {
     expect(asked).toEqual([])
   })
 
+  test('comes with all of its tags', async () => {
+    const pulled = await kago(['pull', '-q', '--all-tags', named('library/busybox')])
+    expect(pulled).toMatchObject({ status: 0, stdout: `${named('library/busybox')}:latest\n` })
+    expect((await kago(['pull', '-a', named('library/busybox:1')])).status).toBe(2)
+  })
+
   test('is chosen by platform from an index', async () => {
     expect((await kago(['pull', '--platform', 'linux/arm64', named('library/many')])).status).toBe(0)
     expect((await kago(['image', 'inspect', '-f', '{{.platform}}', named('library/many')])).stdout).toContain(

@@ -6,6 +6,7 @@ import { inspectImage } from '../../image/inspect.ts'
 import { listImages } from '../../image/list.ts'
 import { loadImages } from '../../image/load.ts'
 import { planImages, pruneImages } from '../../image/prune.ts'
+import { pullAllTags } from '../../image/pull-all.ts'
 import { pullImage } from '../../image/pull.ts'
 import { pushImages } from '../../image/push.ts'
 import { removeImage } from '../../image/remove.ts'
@@ -20,6 +21,12 @@ export function imageHandlers(context: ImageContext): ImageHandlers {
   return {
     'image.pull': ({ body, signal, credentials }, report) =>
       pullImage(context, body, { credentials: credentialsFor(credentials, body.reference), report, signal }),
+    'image.pull-all': ({ body, signal, credentials }, report) =>
+      pullAllTags(context, body, {
+        credentials: credentialsFor(credentials, body.reference),
+        report,
+        signal,
+      }),
     'image.push': ({ body, signal, credentials }, report) =>
       pushImages(context, body, { credentials: credentialsFor(credentials, body.reference), report, signal }),
     'image.list': ({ query }) => listImages(context, query),

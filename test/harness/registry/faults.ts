@@ -4,7 +4,7 @@
  * What an answer is about. `blob` is the bytes themselves, wherever they are served from; `upload` each request of bringing
  * one; a manifest that is brought is a `manifest` with the method PUT.
  */
-export type Subject = 'manifest' | 'blob' | 'redirect' | 'token' | 'login' | 'upload'
+export type Subject = 'manifest' | 'blob' | 'redirect' | 'token' | 'login' | 'upload' | 'tags'
 
 export type FaultKind =
   /** The connection ends after so many bytes of the body. */

@@ -204,7 +204,7 @@ async function serveFront(
   places: { realm: string; blobs: string | undefined },
 ): Promise<void> {
   const { method = 'GET', url = '/' } = request
-  const subject = url.includes('/manifests/') ? 'manifest' : url.includes('/blobs/') ? 'blob' : 'login'
+  const subject = subjectOf(url)
   if (state.options.auth === 'basic' && request.headers.authorization !== basicOf(state)) {
     const challenge = { 'www-authenticate': 'Basic realm="kago tests"' }
     const refusal = json(
@@ -265,6 +265,12 @@ async function serveFront(
     return
   }
   await answer(state.faults, subject, request, response, { status: upstream.status, headers, body })
+}
+
+function subjectOf(url: string): 'manifest' | 'blob' | 'tags' | 'login' {
+  if (url.includes('/manifests/')) return 'manifest'
+  if (url.includes('/blobs/')) return 'blob'
+  return url.includes('/tags/list') ? 'tags' : 'login'
 }
 
 async function serveBlobFront(
@@ -355,6 +361,7 @@ function keptHeaders(state: State, upstream: Headers, realm: string): Record<str
   for (const name of [
     'content-type',
     'docker-content-digest',
+    'link',
     'www-authenticate',
     'docker-distribution-api-version',
   ]) {

@@ -10,6 +10,7 @@ import { KagoError } from '../../../shared/errors.ts'
 import { recoverImages } from '../../../daemon/image/recover.ts'
 import { ensureImage } from '../../../daemon/image/ensure.ts'
 import { inspectImage } from '../../../daemon/image/inspect.ts'
+import { pullAllTags } from '../../../daemon/image/pull-all.ts'
 import { pullImage } from '../../../daemon/image/pull.ts'
 import { createRegistryClient, type RegistryClient } from '../../../daemon/registry/client.ts'
 import type { Progress } from '../../../shared/protocol/progress.ts'
@@ -432,5 +433,48 @@ describe('ensuring an image', () => {
     expect(ensured.row.platform).toBe('linux/arm64')
     const other = ensureImage(store.context, { reference, platform: 'linux/amd64', pull: 'never' }, options)
     await expect(other).rejects.toMatchObject({ code: 'not_found' })
+  })
+})
+
+describe('all tags of a repository', () => {
+  const pullAll = async (reference: string) => {
+    const said: Progress[] = []
+    const options = { report: (progress: Progress) => void said.push(progress), signal: never }
+    return { said, pulled: await pullAllTags(store.context, { reference }, options) }
+  }
+
+  it('are pulled, those that are the same image once', async () => {
+    const image = await push('tags/all')
+    await pushImage(registry, 'tags/all', '2', image)
+    await pushImage(registry, 'tags/all', '3', await makeImage({ layers: [{ three: '3' }] }))
+    registry.requests.length = 0
+    const { pulled } = await pullAll(`${registry.host}/tags/all`)
+    const ids = new Map(pulled.map(({ reference, id }) => [reference, id]))
+    expect([...ids.keys()].toSorted()).toEqual(['1', '2', '3'].map((tag) => name('tags/all', tag)))
+    expect(ids.get(name('tags/all', '2'))).toBe(image.config.digest)
+    const blobs = asked('blobs').map(({ url }) => url)
+    expect(new Set(blobs).size).toBe(blobs.length)
+  })
+
+  it('that can be had are there when others cannot', async () => {
+    await push('tags/some')
+    const foreign = makeIndex([
+      await makeImage({ layers: [{ a: 'b' }], platform: { os: 'plan9', architecture: 'mips' } }),
+    ])
+    await pushImage(registry, 'tags/some', '0', foreign)
+    await expect(pullAll(`${registry.host}/tags/some`)).rejects.toMatchObject({
+      code: 'not_found',
+      message: expect.stringContaining('1 of 2 tags of'),
+      details: { failed: ['0'], pulled: [name('tags/some')] },
+    })
+    expect(store.context.images.findByName(name('tags/some'))).toBeDefined()
+  })
+
+  it('are not meant by one of them', async () => {
+    for (const suffix of [':1', `@sha256:${'a'.repeat(64)}`])
+      await expect(pullAll(`${registry.host}/tags/all${suffix}`)).rejects.toMatchObject({
+        code: 'invalid_argument',
+        hint: `leave it out: ${registry.host}/tags/all`,
+      })
   })
 })

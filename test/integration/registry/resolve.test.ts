@@ -183,3 +183,57 @@ describe('a manifest', () => {
     expect(await failure).toMatchObject({ code: 'cancelled' })
   })
 })
+
+describe('the tags of a repository', () => {
+  it('are all there, however many pages they come in', async () => {
+    const { client, reference, registry } = await setUp()
+    expect(await client.listTags(reference)).toEqual(['latest'])
+    registry.requests.length = 0
+    const page = (tags: string[], last?: string) => {
+      const link = `</v2/library/thing/tags/list?last=${last ?? ''}&n=2>; rel="next"`
+      const headers: Record<string, string> = last === undefined ? {} : { link }
+      registry.faults.add({ on: 'tags', kind: 'body', body: JSON.stringify({ tags }), headers })
+    }
+    page(['a', 'b'], 'b')
+    page(['c', 'd'], 'd')
+    page(['e'])
+    expect(await client.listTags(reference)).toEqual(['a', 'b', 'c', 'd', 'e'])
+    const asked = registry.requests.map(({ url }) => url.split('?')[1])
+    expect(asked).toEqual(['n=1000', 'last=b&n=2', 'last=d&n=2'])
+  })
+
+  it('end where a page brings nothing new, whatever follows it', async () => {
+    const { client, reference, registry } = await setUp()
+    const headers = { link: '</v2/library/thing/tags/list?n=1000&last=>; rel="next"' }
+    registry.faults.add({ on: 'tags', kind: 'headers', headers, times: 1000 })
+    expect(await client.listTags(reference)).toEqual(['latest'])
+  })
+
+  it('are asked of nobody else, whatever a registry says', async () => {
+    const { client, reference, registry } = await setUp()
+    const headers = { link: '<http://169.254.169.254/v2/x/tags/list?last=latest>; rel="next"' }
+    registry.faults.add({ on: 'tags', kind: 'headers', headers })
+    expect(await client.listTags(reference)).toEqual(['latest'])
+    expect(registry.requests.at(-1)?.url).toBe('/v2/library/thing/tags/list?last=latest')
+  })
+
+  it.each(['{"tags":{}}', '{"tags":[1]}', 'no JSON', `{"tags":"${'x'.repeat(100)}"}`])(
+    'that make no sense are refused: %s',
+    async (body) => {
+      const { client, reference, registry } = await setUp()
+      registry.faults.add({ on: 'tags', kind: 'body', body })
+      expect(await failureOf(client.listTags(reference))).toMatchObject({ code: 'corrupt' })
+    },
+  )
+
+  it('that no reference could have are left out', async () => {
+    const { client, reference, registry } = await setUp()
+    registry.faults.add({ on: 'tags', kind: 'body', body: '{"tags":["a","../b","","c d","e"]}' })
+    expect(await client.listTags(reference)).toEqual(['a', 'e'])
+  })
+
+  it('of a repository that is not there are not either', async () => {
+    const { client, nameOf } = await setUp()
+    expect(await failureOf(client.listTags(nameOf('library/never')))).toMatchObject({ code: 'not_found' })
+  })
+})
