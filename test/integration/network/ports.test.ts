@@ -1,4 +1,5 @@
 /** Published ports of containers, by a daemon whose machine is a namespace with a neighbour. */
+import { readdirSync, readlinkSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type {
   ContainerDetails,
@@ -173,4 +174,30 @@ test('all exposed ports are published at free ones', async () => {
   expect(ports.filter(({ hostPort }) => hostPort !== undefined)).toHaveLength(4)
   const details: ContainerDetails = await kagod.inspect(id)
   expect(details.options.expose).toEqual(['80/tcp', '53/udp'])
+})
+
+test('forty lives with a port leave no element, no socket and no record of it behind', async () => {
+  const sockets = () =>
+    readdirSync(`/proc/${kagod.pid}/fd`).filter((fd) => {
+      try {
+        return readlinkSync(`/proc/${kagod.pid}/fd/${fd}`).startsWith('socket:')
+      } catch {
+        return false
+      }
+    }).length
+  const life = async (number: number) => {
+    const publish = [{ ...tcp, hostPort: 9000 + (number % 4), containerPort: 80 }]
+    const { exit, error } = await kagod.run({ image, command: ['true'], publish, autoRemove: true })
+    expect(error).toBeUndefined()
+    expect(exit).toBe(0)
+  }
+  await life(0)
+  await eventually(async () => (await kagod.list()).length === 0, 'the first is gone')
+  const before = sockets()
+  for (let number = 0; number < 40; number += 4) {
+    await Promise.all([0, 1, 2, 3].map((more) => life(number + more)))
+    await eventually(() => !host.run('nft', ['list', 'ruleset']).includes('tcp . 900'), 'elements are gone')
+    await eventually(() => !/:23(28|29|2A|2B) /.test(host.run('cat', ['/proc/net/tcp'])), 'ports are free')
+  }
+  await eventually(() => sockets() <= before + 1, 'sockets are closed')
 })
