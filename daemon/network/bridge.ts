@@ -43,6 +43,7 @@ async function makeBridge(context: NetworkContext, network: Network): Promise<Br
       hint: 'remove it, or name another: "bridge" in the configuration, --opt bridge=NAME for a network',
     })
   }
+  if (there !== undefined) refuseOthers(context, there, before)
   const mtu = network.mtu ?? mtuOfDefaultRoute(context, before)
   if (there === undefined) {
     const mac = formatMac(Buffer.concat([Buffer.from([0x02]), randomBytes(5)]))
@@ -73,6 +74,15 @@ async function admit({ firewall, nameService, memory }: NetworkContext, network:
   setSysctl(`/proc/sys/net/ipv4/conf/${network.bridge}/route_localnet`, '1')
   memory.dnsPorts.set(network.id, await openNames(nameService, network))
   await firewall.refresh()
+}
+
+/** A bridge of another kagod's is taken over only when nobody is on it: it may be what is left of one that went. */
+function refuseOthers(context: NetworkContext, { name, index, alias }: Link, links: readonly Link[]): void {
+  if (!alias.startsWith('kago ') || alias.startsWith(linkMark(context))) return
+  if (!links.some(({ master }) => master === index)) return
+  throw new KagoError('in_use', `the bridge ${name} is used by containers of another kagod`, {
+    hint: 'give this one a bridge of its own: "bridge" in the configuration',
+  })
 }
 
 /** The gateway's addresses, and none that an older network of the same bridge left. */

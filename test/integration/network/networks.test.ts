@@ -84,6 +84,21 @@ describe('the default network', () => {
     expect(await refused('DELETE', '/v1/networks/bridge')).toMatchObject({ code: 'invalid_argument' })
   })
 
+  test('its bridge is not taken from another daemon whose containers are on it', async () => {
+    const id = await sleeping()
+    const [bridge = ''] = ownLinks(kagod.dataRoot).filter((name) => name.startsWith('kt'))
+    const second = await startKagod({ bridge })
+    try {
+      const reply = await second.request('POST', '/v1/containers?start=true', { image, command: ['true'] })
+      expect(JSON.stringify(reply.body)).toContain(
+        `the bridge ${bridge} is used by containers of another kagod`,
+      )
+      expect(await reaches(id, (await networkOf(id)).ipv4Gateway ?? '')).toBe(true)
+    } finally {
+      await second.dispose()
+    }
+  })
+
   test('none and host are what they were', async () => {
     const alone = await kagod.run({
       image,
