@@ -14,7 +14,7 @@ import { createVolumeStep } from '../volume/create.ts'
 import type { ContainerContext } from './context.ts'
 import { resolveOptions } from './create-options.ts'
 import { checkName, randomName } from './names.ts'
-import { fillVolumes } from './fill-volumes.ts'
+import { dropHalves, fillVolumes } from './fill-volumes.ts'
 import { planMounts } from './plan-mounts.ts'
 import { planNetworks } from './plan-networks.ts'
 import { type Container, type ContainerRecord, readContainer } from './record.ts'
@@ -105,6 +105,10 @@ export async function createSteps(
     },
   )
 
+  const unfilled = mounts.flatMap(({ type, source = '' }) =>
+    type === 'volume' && !toFill.some(({ name }) => name === source) ? [source] : [],
+  )
+  await dropHalves(context, operation, unfilled)
   if (toFill.length > 0)
     await fillVolumes(context, operation, { directory, chainIds: image.chainIds }, toFill)
 

@@ -13,8 +13,9 @@ export async function removeVolume(context: VolumeContext, name: string): Promis
   const volume = findVolume(context, name)
   refuseUsed(context, name)
   await operate(context, { kind: 'volume.remove', target: name }, async (operation) => {
-    // In one turn of the loop: nobody mounts what is going.
-    await operation.step('forget its name', { by: 'kago.db' }, () => {
+    // In one turn of the loop: nobody mounts what is going. A removal that is cut short is finished, not taken back.
+    const undo = ['volume.unmake', name, volume.id] as const
+    await operation.step('forget its name', { by: 'kago.db', undo }, () => {
       refuseUsed(context, name)
       context.volumes.remove(name)
     })

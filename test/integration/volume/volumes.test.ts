@@ -192,6 +192,41 @@ deep
     expect(await run('-v', 'half:/data', 'localhost/filled', 'ls', '/data')).toBe('hard\nlink\nsub\n')
     await ok('rmi', 'localhost/filled')
   })
+
+  test('is put aside for whoever wants none of it; what is written then stays', async () => {
+    await imageWith('localhost/filled', content)
+    for (const how of ['-v=half:/data:nocopy', '--mount=type=volume,src=half,dst=/data,volume-nocopy']) {
+      await ok('volume', 'create', 'half')
+      const [{ path }] = JSON.parse(await ok('volume', 'inspect', 'half')) as [{ path: string }]
+      fs.writeFileSync(join(path, 'left-over'), '')
+      await whileStopped("UPDATE volumes SET filling = 1 WHERE name = 'half'")
+      expect(await sh([how], 'ls /data && echo mine > /data/precious')).toBe('')
+      expect(await run('-v', 'half:/data', 'localhost/filled', 'ls', '/data')).toBe('precious\n')
+      await ok('volume', 'rm', 'half')
+    }
+    await ok('rmi', 'localhost/filled')
+  })
+
+  test('half of it, cloned, is still half: the clone is filled from the beginning', async () => {
+    await imageWith('localhost/filled', content)
+    await ok('volume', 'create', 'half')
+    const [{ path }] = JSON.parse(await ok('volume', 'inspect', 'half')) as [{ path: string }]
+    fs.writeFileSync(join(path, 'left-over'), '')
+    await whileStopped("UPDATE volumes SET filling = 1 WHERE name = 'half'")
+    await ok('volume', 'clone', 'half', 'copy')
+    expect(await run('-v', 'copy:/data', 'localhost/filled', 'ls', '/data')).toBe('hard\nlink\nsub\n')
+    await ok('rmi', 'localhost/filled')
+  })
+
+  test('half of it is not emptied under a container that mounts the volume', async () => {
+    await imageWith('localhost/filled', content)
+    await ok('create', '--network', 'none', '-v', 'half:/data:nocopy', '--name', 'holder', image)
+    const [{ path }] = JSON.parse(await ok('volume', 'inspect', 'half')) as [{ path: string }]
+    fs.writeFileSync(join(path, 'precious'), '')
+    await whileStopped("UPDATE volumes SET filling = 1 WHERE name = 'half'")
+    expect(await run('-v', 'half:/data', 'localhost/filled', 'ls', '/data')).toBe('precious\n')
+    await ok('rmi', 'localhost/filled')
+  })
 })
 
 describe('a volume without a name', () => {
