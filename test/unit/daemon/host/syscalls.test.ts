@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import {
   getXattr,
+  hasXattrs,
   listXattrs,
   makeDevice,
   makePipe,
@@ -33,10 +34,11 @@ afterEach(() => {
 })
 
 /** Runs a program in a process of its own: these calls change the process. */
-function apart(body: string): string {
+function apart(body: string, ...before: string[]): string {
   const source = `const s = await import(${JSON.stringify(join(import.meta.dirname, '../../../../daemon/host/syscalls.ts'))})
     const fs = await import('node:fs'); const home = ${JSON.stringify(home)}; ${body}`
-  const { stdout, stderr, status } = spawnSync(process.execPath, ['--input-type=module', '-e', source], {
+  const [program, ...words] = [...before, process.execPath, '--input-type=module', '-e', source]
+  const { stdout, stderr, status } = spawnSync(program, words, {
     encoding: 'utf8',
   })
   if (status !== 0) throw new Error(stderr)
@@ -62,6 +64,40 @@ describe('what changes the process', () => {
         "s.listXattrs('/'); process.stdout.write(fs.readFileSync('/proc/self/maps', 'utf8').includes('koffi') + '')",
       ),
     ).toBe('true')
+  })
+})
+
+describe('mounts', () => {
+  it('are made, copied and attached in a namespace of a process’s own, and seen nowhere else', () => {
+    fs.mkdirSync(at('source'))
+    fs.writeFileSync(at('source/file'), 'bound')
+    fs.mkdirSync(at('place'))
+    fs.mkdirSync(at('other'))
+    const said = apart(
+      `s.mount({ source: home + '/source', target: home + '/place', type: '', flags: 4096 })
+      const fd = s.cloneMount(home + '/place')
+      s.attachMount(fd, fs.openSync(home + '/other', 0o10000000))
+      const seen = fs.readFileSync(home + '/place/file', 'utf8') + fs.readFileSync(home + '/other/file', 'utf8')
+      s.enterMountNamespace(fs.openSync('/proc/${process.pid}/ns/mnt', 'r'))
+      process.stdout.write(seen + fs.readdirSync(home + '/place').length)`,
+      'unshare',
+      '--mount',
+      '--propagation',
+      'private',
+      '--',
+    )
+    expect(said).toBe('boundbound0')
+    expect(fs.readdirSync(at('place'))).toEqual([])
+  })
+
+  it('changeDirectory goes where a descriptor is', () => {
+    fs.mkdirSync(at('there'))
+    fs.writeFileSync(at('there/file'), 'x')
+    expect(
+      apart(
+        `s.changeDirectory(fs.openSync(home + '/there', 'r')); process.stdout.write(fs.readdirSync('.').join())`,
+      ),
+    ).toBe('file')
   })
 })
 
@@ -117,6 +153,21 @@ describe('extended attributes', () => {
     expect(listXattrs(at('f')).sort()).toEqual(['user.a', 'user.big'])
     removeXattr(at('f'), 'user.a')
     expect(listXattrs(at('f'))).toEqual(['user.big'])
+  })
+
+  it('hasXattrs tells whether an open file has any', () => {
+    fs.writeFileSync(at('none'), '')
+    fs.writeFileSync(at('some'), '')
+    setXattr(at('some'), 'user.a', Buffer.from('x'))
+    const has = (name: string) => {
+      const fd = fs.openSync(at(name), 'r')
+      try {
+        return hasXattrs(fd)
+      } finally {
+        fs.closeSync(fd)
+      }
+    }
+    expect([has('none'), has('some')]).toEqual([false, true])
   })
 
   it('of a link are not those of its target', () => {
