@@ -1,5 +1,5 @@
 /** Pulls every tag of a repository, one after the other. */
-import { isKagoError, KagoError, toKagoError } from '../../shared/errors.ts'
+import { isKagoError, KagoError } from '../../shared/errors.ts'
 import type { PulledImage } from '../../shared/protocol/images.ts'
 import type { ImageContext } from './context.ts'
 import { parseRepositoryName } from './names.ts'
@@ -30,11 +30,10 @@ export async function pullAllTags(
       const one = `${name.repository}:${tag}`
       pulled.push(await pullImage(context, { reference: one, platform }, options))
     } catch (thrown) {
-      const error = toKagoError(thrown)
-      if (!isKagoError(error, ...ownFailures)) throw error
-      report({ type: 'notice', message: `${tag}: ${error.message}` })
+      if (!isKagoError(thrown, ...ownFailures)) throw thrown
+      report({ type: 'notice', message: `${tag}: ${thrown.message}` })
       failed.push(tag)
-      first ??= error
+      first ??= thrown
     }
   }
   if (first === undefined) return pulled

@@ -121,7 +121,7 @@ async function pushItem(
     const { digest } = document
     const reference = isTop ? name.reference : { ...parseReference(`${name.repository}@${digest}`), digest }
     await operation.step(
-      isTop ? `write ${name.familiar} at the registry` : `push the manifest ${digest.slice(0, 19)}`,
+      isTop ? 'write the name at the registry' : `push the manifest ${digest.slice(0, 19)}`,
       { by: 'PUT /v2/…/manifests', shell: manifestLine(context, name, document, isTop) },
       () =>
         context.registry.pushManifest(reference, document, {
