@@ -56,7 +56,11 @@ export async function prepareImage(
 }
 
 export function newContainerId(): string {
-  return randomBytes(32).toString('hex')
+  for (;;) {
+    const id = randomBytes(32).toString('hex')
+    // It begins the host name, and resolvers take a name of digits alone for an address.
+    if (/^.{0,11}[a-f]/.test(id)) return id
+  }
 }
 
 /** The steps of a creation, for the verbs that begin with one. */

@@ -37,8 +37,9 @@ test('each of them resolves and reaches all', async () => {
     })
   })
   await forEach(async (name) => {
-    const { stdout } = await kago('exec', name, 'hostname', '-i')
-    addresses.set(name, stdout.trim())
+    const said = await kago('exec', name, 'hostname', '-i')
+    expect(said).toMatchObject({ status: 0, stderr: '', stdout: expect.stringMatching(/^10\./) as unknown })
+    addresses.set(name, said.stdout.trim())
   })
   expect(new Set(addresses.values()).size).toBe(count)
 
