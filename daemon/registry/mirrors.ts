@@ -78,7 +78,10 @@ function prefixAt(registry: string): string {
 function parsePeer(text: string, insecure: InsecureHosts): Endpoint {
   const url = parseUrl(text.includes('://') ? text : `https://${text}`)
   const { username = '', password = '' } = url ?? {}
-  if (url === undefined) throw new KagoError('invalid_argument', 'peers: not the URL of a kagod')
+  if (url === undefined || /%(?![0-9a-fA-F]{2})/.test(username + password))
+    throw new KagoError('invalid_argument', 'peers: not the URL of a kagod', {
+      hint: 'write https://host:port, with NAME:PASSWORD@ before the host if it wants that',
+    })
   url.username = ''
   url.password = ''
   const endpoint = parseMirror('', url.href, insecure, 'peers')
@@ -86,8 +89,16 @@ function parsePeer(text: string, insecure: InsecureHosts): Endpoint {
     throw new KagoError('invalid_argument', `peers: ${url.host} has a path behind it`, {
       hint: 'write http://host:port',
     })
-  const credentials = { username: decodeURIComponent(username), password: decodeURIComponent(password) }
+  const credentials = { username: unescapeBytes(username), password: unescapeBytes(password) }
   return { ...endpoint, isPeer: true, ...(username !== '' && { credentials }) }
+}
+
+/** Bytes that are no UTF-8 would throw in decodeURIComponent, with the password in its message. */
+function unescapeBytes(text: string): string {
+  return Buffer.from(
+    text.replace(/%([0-9a-fA-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))),
+    'latin1',
+  ).toString('utf8')
 }
 
 function parseMirror(registry: string, text: string, insecure: InsecureHosts, key = 'mirrors'): Endpoint {

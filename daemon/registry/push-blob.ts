@@ -186,12 +186,10 @@ function changeChunk(state: State, { isTooLarge }: ChunkRefused): boolean {
 }
 
 function toFailure({ pushing }: Job, thrown: unknown): unknown {
-  if (thrown instanceof SessionLost)
-    return new Transient(
-      new KagoError('unavailable', `${pushing.registry} lost the upload of ${pushing.what}`, {
-        hint: 'try again',
-      }),
-    )
+  if (thrown instanceof SessionLost) {
+    const what = `${pushing.registry} ${thrown.does ?? `lost the upload of ${pushing.what}`}`
+    return new Transient(new KagoError('unavailable', what, { hint: 'try again' }))
+  }
   if (thrown instanceof ChunkRefused)
     return new KagoError(
       'unavailable',

@@ -35,8 +35,16 @@ export interface Session {
   minimumChunk: number
 }
 
-/** The registry does not know the upload any more, or has lost its place in it. */
-export class SessionLost extends Error {}
+/** The registry does not know the upload any more, or has lost its place in it: only a new one can help. */
+export class SessionLost extends Error {
+  /** What it does, if it is not only that: `has more of … than was sent`. */
+  readonly does: string | undefined
+
+  constructor(does?: string) {
+    super(does)
+    this.does = does
+  }
+}
 
 /** The registry does not take bytes so: in pieces, or in pieces that large. */
 export class ChunkRefused extends Error {
@@ -105,7 +113,8 @@ export async function askUpload(job: Job, session: Session): Promise<void> {
   }
   await response.drain()
   const end = rangeEnd(response)
-  if (end === undefined || end > job.blob.size) throw new SessionLost()
+  // `0-0` is one byte or none.
+  if (end === undefined || end === 0 || end > job.blob.size) throw new SessionLost()
   session.offset = end
   session.location = locationOf(job, response, session.location)
 }
@@ -129,12 +138,7 @@ export async function sendChunk(job: Job, session: Session, end: number, body: B
   await response.drain()
   session.location = locationOf(job, response, session.location)
   const reached = rangeEnd(response) ?? end
-  if (reached > end)
-    throw new KagoError(
-      'unavailable',
-      `${job.pushing.registry} says it has more of ${job.pushing.what} than was sent`,
-      { hint: 'the registry or something before it is broken', details: { sent: end, range: reached } },
-    )
+  if (reached > end) throw new SessionLost(`has more of ${job.pushing.what} than was sent`)
   session.offset = reached
 }
 
@@ -222,7 +226,7 @@ function isLost({ status, codes }: { status: number; codes: string[] }): boolean
   )
 }
 
-/** How many bytes the registry has; some say `0-0` for none as well, and nothing smaller is ever asked about. */
+/** How many bytes the registry has. `0-0` is said for none as well as for one, and taken as none. */
 function rangeEnd(response: Response): number | undefined {
   const [, last] = /^(?:bytes=)?0-(\d{1,15})$/.exec(response.header('range')?.trim() ?? '') ?? []
   if (last === undefined) return undefined

@@ -1,7 +1,8 @@
 /** A fault at every byte: nothing is lost, doubled or believed (U21, U26). */
+import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { digestOf } from '../../harness/registry/image.ts'
-import { collect, failureOf, setUp } from '../../integration/registry/setup.ts'
+import { collect, failureOf, makeClient, setUp } from '../../integration/registry/setup.ts'
 
 describe('a blob whose connection drops', () => {
   it('at any byte is whole in the end', async () => {
@@ -79,5 +80,32 @@ describe('a blob at any offset', () => {
       if (failure === undefined) believed.push(offset)
     }
     expect(believed).toEqual([])
+  })
+})
+
+describe('an upload whose connection drops', () => {
+  it('at any byte is whole in the end', async () => {
+    const { client: reader, reference, registry } = await setUp()
+    const client = makeClient({ uploadChunkBytes: 10 })
+    const { credentials } = registry
+    const wrong: string[] = []
+    for (let at = 0; at < 25; at += 1) {
+      const bytes = randomBytes(25)
+      const blob = { digest: digestOf(bytes), size: bytes.length }
+      registry.faults.clear()
+      // The pieces before it go through.
+      for (let piece = 10; piece <= at; piece += 10)
+        registry.faults.add({ on: 'upload', kind: 'chunked', method: 'PATCH' })
+      registry.faults.add({ on: 'upload', kind: 'cut', after: at % 10, method: 'PATCH' })
+      async function* source(start: number, end: number) {
+        await Promise.resolve()
+        yield bytes.subarray(start, end)
+      }
+      await client.pushBlob(reference, blob, source, { credentials })
+      if (registry.faults.left().length > 0) wrong.push(`${at}: not cut`)
+      const back = await collect(reader.fetchBlob(reference, blob, { credentials }))
+      if (!back.equals(bytes)) wrong.push(`${at}`)
+    }
+    expect(wrong).toEqual([])
   })
 })

@@ -119,3 +119,61 @@ describe('no message holds a secret', () => {
     expect(told).not.toMatch(/eyJ[\w-]{10}/)
   })
 })
+
+describe('no message of a push holds a secret', () => {
+  const faults: Fault[] = [
+    { on: 'token', kind: 'status', status: 401, body: '{"details":"wrong"}' },
+    { on: 'token', kind: 'body', body: 'canary-token' },
+    { on: 'upload', kind: 'status', status: 400 },
+    { on: 'upload', kind: 'status', status: 401 },
+    { on: 'upload', kind: 'status', status: 500, method: 'PUT' },
+    { on: 'upload', kind: 'cut', after: 1, method: 'PUT' },
+    {
+      on: 'upload',
+      kind: 'location',
+      location: 'http://127.0.0.1:1/?X-Signature=canary-signature',
+      method: 'POST',
+    },
+    {
+      on: 'upload',
+      kind: 'location',
+      location: 'http://nowhere.invalid/?X-Signature=canary-signature',
+      method: 'POST',
+    },
+    { on: 'upload', kind: 'location', location: 'http://[/?X-Signature=canary-signature', method: 'POST' },
+    { on: 'upload', kind: 'location', location: 'gopher://x/?X-Signature=canary-signature', method: 'POST' },
+    { on: 'manifest', kind: 'status', status: 400 },
+    { on: 'manifest', kind: 'status', status: 500, method: 'PUT' },
+  ]
+
+  it.each(faults)('after $on: $kind $status $location $body', async (fault) => {
+    const { client, reference, layer, registry, image } = await setUp(
+      {},
+      { timeouts: { stallMs: 100, headersMs: 2000, connectMs: 2000 }, retry: { attempts: 2, baseMs: 1 } },
+    )
+    const { credentials } = registry
+    const target = { ...reference, repository: 'mine/app' }
+    registry.faults.add({ times: 99, ...fault })
+    const notices: unknown[] = []
+    const onRetry = (notice: unknown): number => notices.push(notice)
+    const failure = await failureOf(
+      (async () => {
+        for (const blob of [layer, image.config])
+          await client.pushBlob(target, blob, () => oneChunk(blob.bytes), { credentials, onRetry })
+        await client.pushManifest(target, image.manifest, { credentials, onRetry })
+      })(),
+    )
+    const told = inspect([failure, notices], { depth: 20, showHidden: true })
+    expect(failure).toMatchObject({ name: 'KagoError' })
+    expect(told).not.toContain('canary')
+    expect(told).not.toContain(
+      Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64'),
+    )
+    expect(told).not.toMatch(/eyJ[\w-]{10}/)
+  })
+})
+
+async function* oneChunk(bytes: Buffer): AsyncGenerator<Buffer, void> {
+  await Promise.resolve()
+  yield bytes
+}

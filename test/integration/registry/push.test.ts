@@ -362,7 +362,13 @@ describe('a hostile registry', () => {
 
   it('that claims more than it was given is broken', async () => {
     const { client, registry, nameOf } = await setUp()
-    registry.faults.add({ on: 'upload', kind: 'headers', headers: { range: '0-99999999' }, method: 'PATCH' })
+    registry.faults.add({
+      on: 'upload',
+      kind: 'headers',
+      headers: { range: '0-99999999' },
+      times: 99,
+      method: 'PATCH',
+    })
     expect(
       await failureOf(push(client, registry, nameOf('mine/app'), blobOf(randomBytes(2 * piece)))),
     ).toMatchObject({ code: 'unavailable', message: expect.stringContaining('more of') })
