@@ -31,7 +31,7 @@ export function describeAll(): string {
   )
 }
 
-function describeOptions(options: Options): string {
+export function describeOptions(options: Options): string {
   const shown = Object.entries(options).filter(([, option]) => option.isHidden !== true)
   return columns(
     shown

@@ -17,7 +17,7 @@ afterAll(async () => {
   await kagod.dispose()
 })
 
-test('docs/openapi.json is what the contract gives; write it anew with: node scripts/openapi.ts', () => {
+test('docs/openapi.json is what the contract gives; write it anew with: node scripts/docs.ts', () => {
   const committed: unknown = JSON.parse(
     readFileSync(join(import.meta.dirname, '../../docs/openapi.json'), 'utf8'),
   )
