@@ -12,9 +12,19 @@ test('nothing asked for is nothing in the request', () => {
 test('durations become milliseconds, the command a line for the shell', () => {
   expect(
     read(
-      ...['--health-cmd', 'wget -q http://localhost/', '--health-interval', '1m30s', '--health-timeout=2s'],
-      ...['--health-retries', '5', '--health-start-period', '500ms', '--health-start-interval', '1s'],
-      ...['--health-on-failure', 'restart'],
+      '--health-cmd',
+      'wget -q http://localhost/',
+      '--health-interval',
+      '1m30s',
+      '--health-timeout=2s',
+      '--health-retries',
+      '5',
+      '--health-start-period',
+      '500ms',
+      '--health-start-interval',
+      '1s',
+      '--health-on-failure',
+      'restart',
     ),
   ).toEqual({
     shell: 'wget -q http://localhost/',

@@ -42,7 +42,7 @@ test('a tree of processes is killed whole, and nobody beside it', async () => {
   const [tree, other] = [line, 'echo; exec sleep 1000'].map((text) =>
     spawn('sh', ['-c', text], { stdio: ['ignore', 'pipe', 'ignore'] }),
   )
-  if (tree?.stdout == null || other?.stdout == null) throw new Error('no processes')
+  if (!tree?.stdout || !other?.stdout) throw new Error('no processes')
   await Promise.all([once(tree.stdout, 'data'), once(other.stdout, 'data')])
   const descendants = () =>
     execFileSync('ps', ['-eo', 'pid=,ppid='], { encoding: 'utf8' })
