@@ -27,6 +27,8 @@ export interface RegistryOptions {
 }
 
 const connectionsLimit = 512
+/** Nothing moved on a connection for so long: whoever began to read has gone to sleep. */
+const idleMs = 120_000
 const loopback = new BlockList()
 loopback.addSubnet('127.0.0.0', 8, 'ipv4')
 loopback.addAddress('::1', 'ipv6')
@@ -61,6 +63,7 @@ export async function serveRegistry(
   const server =
     tls === undefined ? createServer(limits, handle) : createTlsServer({ ...limits, ...tls }, handle)
   server.maxConnections = connectionsLimit
+  server.setTimeout(idleMs)
   await listen(server, address, port, options.listen)
   const bound = server.address()
   const shown = isIP(address) === 6 ? `[${address}]` : address

@@ -75,3 +75,44 @@ it('a mirror that does not answer is left out for a while; one that has not what
     'registry-1.docker.io',
   ])
 })
+
+describe('a peer', () => {
+  it('is asked for a registry’s content under that registry’s name, with its own credentials', () => {
+    const mirrors = registryMirrors({}, insecure, [
+      'https://ann:canary%20p%C3%BC@peer.example',
+      '127.0.0.1:5001',
+    ])
+    expect(
+      mirrors.peers('docker.io').map(({ host, prefix, credentials }) => ({ host, prefix, credentials })),
+    ).toEqual([
+      { host: 'peer.example', prefix: 'docker.io/', credentials: { username: 'ann', password: 'canary pü' } },
+      { host: '127.0.0.1:5001', prefix: 'docker.io/', credentials: undefined },
+    ])
+    expect(mirrors.peers('localhost:5000')[0]?.prefix).toBe('localhost_5000/')
+    expect(mirrors.endpoints('docker.io').map(({ host }) => host)).toEqual(['registry-1.docker.io'])
+  })
+
+  it('that does not answer for one registry is left out for all', () => {
+    const mirrors = registryMirrors({}, insecure, ['peer.example'])
+    const [peer] = mirrors.peers('docker.io')
+    if (peer === undefined) throw new Error('there is a peer')
+    mirrors.avoid(peer, new KagoError('not_found', 'no such image'))
+    expect(mirrors.peers('quay.io')).toHaveLength(1)
+    mirrors.avoid(peer, new KagoError('unavailable', 'nothing answers'))
+    expect(mirrors.peers('quay.io')).toEqual([])
+  })
+
+  it.each([
+    'http://far.example',
+    'ftp://a.example',
+    'https://a.example/path',
+    'https://a.example?x=secret',
+    'https://ann:secret%zz@a.example',
+    'https://ann:secret@',
+    '',
+  ])('%j is refused, without quoting what may hold a password', (url) => {
+    const make = () => registryMirrors({}, insecure, [url])
+    expect(make).toThrow(expect.objectContaining({ code: 'invalid_argument' }))
+    expect(make).not.toThrow(/secret/)
+  })
+})
