@@ -52,6 +52,8 @@ function describe(info: Info): string {
   for (const [registry, mirrors] of Object.entries(info.mirrors)) {
     facts.push([`Mirrors of ${registry}`, mirrors.join(', ')])
   }
+  if (info.peers.length > 0) facts.push(['Peers', info.peers.join(', ')])
+  if (info.registryListen !== null) facts.push(['Images offered', info.registryListen])
   const lines = facts.map(
     ([name, value]) => `${`${escapeLine(name)}:`.padEnd(16)}${escapeLine(String(value))}`,
   )

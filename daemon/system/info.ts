@@ -29,6 +29,9 @@ export async function systemInfo(context: ContainerContext): Promise<Info> {
     features: [...(await readFeatures()), ...(await networkFeatures(context.network))],
     insecureRegistries: config.insecureRegistries,
     mirrors: config.mirrors,
+    // Without the passwords that may stand before them.
+    peers: config.peers.map((url) => url.slice(url.lastIndexOf('@') + 1).replace(/^.*:\/\//, '')),
+    registryListen: config.registryListen ?? null,
     pid: process.pid,
     uptimeSeconds: process.uptime(),
     residentBytes: process.memoryUsage.rss(),

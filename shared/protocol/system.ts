@@ -41,6 +41,10 @@ export const Info = closed({
   features: Type.Array(Feature),
   insecureRegistries: Type.Array(Type.String()),
   mirrors: Type.Record(Type.String(), Type.Array(Type.String())),
+  /** Hosts of other kagods that are asked before registries. */
+  peers: Type.Array(Type.String()),
+  /** Where this machine's images can be pulled from; null where they cannot. */
+  registryListen: Type.Union([Type.String(), Type.Null()]),
   pid: Type.Integer(),
   uptimeSeconds: Type.Number(),
   residentBytes: Type.Integer(),

@@ -280,6 +280,8 @@ describe('kagod as a registry', () => {
     const address = /"address":"(127\.0\.0\.1:\d+)"/.exec(offering.log())?.[1] ?? ''
     const other = await startKagod({ peers: [`http://${address}`] })
     try {
+      const info = await kago(['info'], { host: offering.socket })
+      expect(info.stdout).toMatch(/Images offered: 127\.0\.0\.1:0\n/)
       const archive = (await kago(['save', named('library/busybox')])).stdoutBytes
       await kago(['load'], { input: archive, host: offering.socket })
       const path = `${address}/${registry.host.replace(':', '_')}/library/busybox`
