@@ -14,7 +14,7 @@ export type EventType = Static<typeof EventType>
 
 /**
  * One event. Actions have Docker's names: of containers `create start die stop kill oom pause unpause restart rename
- * update destroy health_status`, of images `pull load tag untag delete`, and so on.
+ * update destroy health_status`, of images `pull push load tag untag delete`, and so on.
  */
 export const Event = closed({
   /** Grows with every event, also over restarts of the daemon: what was seen last can be gone on from. */
