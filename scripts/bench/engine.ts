@@ -24,6 +24,12 @@ export interface Verbs {
   /** Nothing where there is no such thing: bare runc keeps no log and lets nobody attach. */
   logs?(id: string): string[]
   attach?(id: string): string[]
+  /** The same in the background, with binds as `-v` has them. */
+  serveOnBridge?(
+    id: string,
+    command: readonly string[],
+    lent: { ports: readonly string[]; mounts: readonly string[] },
+  ): string[]
   /** From a registry without TLS, on loopback. */
   pull?(reference: string): string[]
   removeImage?(reference: string): string[]
@@ -87,6 +93,18 @@ export function dockerVerbs(prefix: readonly string[], image: string, own: Parti
     wait: (id) => [...prefix, 'wait', id],
     logs: (id) => [...prefix, 'logs', id],
     attach: (id) => [...prefix, 'attach', id],
+    serveOnBridge: (id, command, { ports, mounts }) => [
+      ...prefix,
+      'run',
+      ...runOptions,
+      ...ports.flatMap((port) => ['-p', port]),
+      ...mounts.flatMap((mount) => ['-v', mount]),
+      '-d',
+      '--name',
+      id,
+      image,
+      ...command,
+    ],
     pull: (reference) => [...prefix, 'pull', ...pullOptions, reference],
     removeImage: (reference) => [...prefix, 'rmi', reference],
     copy: (from, to) => [...prefix, 'cp', from, to],

@@ -14,6 +14,7 @@ import { ps } from './benchmarks/ps.ts'
 import { pull } from './benchmarks/pull.ts'
 import { runBridge } from './benchmarks/run-bridge.ts'
 import { runRm } from './benchmarks/run-rm.ts'
+import { throughput } from './benchmarks/throughput.ts'
 import type { Engine } from './engine.ts'
 import { dockerIsInstalled, startDocker } from './engines/docker.ts'
 import { startKago } from './engines/kago.ts'
@@ -35,6 +36,7 @@ const benchmarks: readonly Benchmark[] = [
   ps,
   files,
   pull,
+  throughput,
 ]
 const usualRounds = 15
 const quickRounds = 3
