@@ -45,7 +45,7 @@ export function dockerContainer(container: ContainerDetails): Record<string, unk
     Driver: container.snapshotter,
     Platform: container.image.platform.split('/')[0] ?? '',
     RestartCount: task.restartCount,
-    Mounts: options.mounts.map(dockerMount),
+    Mounts: options.mounts.map((mount) => dockerMount(mount, container.volumes)),
     Config: {
       Hostname: options.hostname ?? container.id.slice(0, 12),
       User: process.user,
@@ -180,12 +180,15 @@ function dockerHostConfig({ options, runtime }: ContainerDetails): Record<string
   }
 }
 
-function dockerMount(mount: ContainerDetails['options']['mounts'][number]): Record<string, unknown> {
+function dockerMount(
+  mount: ContainerDetails['options']['mounts'][number],
+  volumes: ContainerDetails['volumes'],
+): Record<string, unknown> {
   const { type, source = '', target, readOnly = false, propagation } = mount
   return {
     Type: type,
     ...(type === 'volume' ? { Name: source, Driver: 'local' } : {}),
-    Source: source,
+    Source: type === 'volume' ? (volumes[source] ?? '') : source,
     Destination: target,
     Mode: readOnly ? 'ro' : '',
     RW: !readOnly,

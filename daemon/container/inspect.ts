@@ -5,6 +5,8 @@ import { describeNetworks } from './describe-networks.ts'
 import { findContainer } from './find.ts'
 import { readHealth } from './health-monitor.ts'
 import { describeTask } from './list.ts'
+import type { Container } from './record.ts'
+import { volumeData } from '../volume/context.ts'
 import { describePorts } from './publish.ts'
 
 export function inspectContainer(context: ContainerContext, text: string): ContainerDetails {
@@ -23,10 +25,18 @@ export function inspectContainer(context: ContainerContext, text: string): Conta
     runtime: record.runtime,
     snapshotter: record.snapshotter,
     health: readHealth(container.health),
+    volumes: volumePaths(context, container),
     paths: {
       directory: context.paths.container(id),
       bundle: context.paths.bundle(id),
       log: context.paths.log(id),
     },
   }
+}
+
+function volumePaths({ volume }: ContainerContext, { record }: Container): Record<string, string> {
+  const rows = record.options.mounts.flatMap(({ type, source = '' }) =>
+    type === 'volume' ? (volume.volumes.find(source) ?? []) : [],
+  )
+  return Object.fromEntries(rows.map((row) => [row.name, volumeData(volume, row)]))
 }

@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { KagoError } from '../../shared/errors.ts'
-import type { Mount } from '../../shared/protocol/containers.ts'
 import { volumeData } from '../volume/context.ts'
 import { readProcessStat } from '../host/process.ts'
 import type { ContainerContext } from './context.ts'
@@ -75,16 +74,11 @@ function shimOf(pid: number, name: string): number {
 }
 
 /** What a start would mount from the machine. */
-function bindsOf(context: ContainerContext, container: Container): Bind[] {
-  return container.record.options.mounts.flatMap((mount) => {
-    const source = sourceOf(context, mount)
-    return source === undefined ? [] : [{ source, target: mount.target, readOnly: mount.readOnly ?? false }]
+function bindsOf({ volume }: ContainerContext, { record }: Container): Bind[] {
+  return record.options.mounts.flatMap(({ type, source = '', target, subpath: part, readOnly = false }) => {
+    if (type === 'bind') return [{ source, target, readOnly }]
+    const row = type === 'volume' ? volume.volumes.find(source) : undefined
+    if (row === undefined) return []
+    return [{ source: volumeData(volume, row), target, readOnly, ...(part !== undefined && { part }) }]
   })
-}
-
-/** Nothing for what is not there. */
-function sourceOf({ volume }: ContainerContext, { type, source = '', subpath }: Mount): string | undefined {
-  if (type === 'bind') return source
-  const row = type === 'volume' && subpath === undefined ? volume.volumes.find(source) : undefined
-  return row && volumeData(volume, row)
 }

@@ -356,6 +356,8 @@ export const ContainerDetails = closed({
   runtime: Type.String(),
   snapshotter: Type.String(),
   health: Type.Union([Health, Type.Null()]),
+  /** Where the files of its volumes are, by name. */
+  volumes: StringMap,
   paths: closed({ directory: Type.String(), bundle: Type.String(), log: Type.String() }),
 })
 export type ContainerDetails = Static<typeof ContainerDetails>

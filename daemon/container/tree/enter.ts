@@ -15,6 +15,7 @@ import {
   loadSyscalls,
   mount,
   openBelow,
+  RESOLVE_BENEATH,
   RESOLVE_IN_ROOT,
   RESOLVE_NO_MAGICLINKS,
 } from '../../host/syscalls.ts'
@@ -115,9 +116,28 @@ function mountRoot({ type, source, options, from }: Mount, target: string): void
 }
 
 function openBind(bind: Bind): { fd: number; bind: Bind; isDirectory: boolean }[] {
+  if (bind.part !== undefined) return openPart(bind, bind.part)
   const found = fs.statSync(bind.source, { throwIfNoEntry: false })
   if (found === undefined) return []
   return [{ fd: cloneMount(bind.source), bind, isDirectory: found.isDirectory() }]
+}
+
+function openPart(bind: Bind, part: string): { fd: number; bind: Bind; isDirectory: boolean }[] {
+  const base = fs.openSync(bind.source, O_PATH | fs.constants.O_DIRECTORY)
+  try {
+    const place = openBelow(base, part, O_PATH, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
+    const isDirectory = fs.fstatSync(place).isDirectory()
+    const fd = cloneMount(`/proc/self/fd/${place}`)
+    fs.closeSync(place)
+    return [{ fd, bind, isDirectory }]
+  } catch (error) {
+    const code = errnoCode(error)
+    // A start would be refused; here nothing shows there.
+    if (code === 'ENOENT' || code === 'EXDEV' || code === 'ENOTDIR' || code === 'ELOOP') return []
+    throw error
+  } finally {
+    fs.closeSync(base)
+  }
 }
 
 /** As a start would: the place is made if it is missing. Where it cannot be made, nothing shows there. */

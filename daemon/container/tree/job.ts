@@ -15,6 +15,8 @@ export type Root =
 
 export interface Bind {
   source: string
+  /** Only what has this name below the source; no link leads out of it. */
+  part?: string
   target: string
   readOnly: boolean
 }

@@ -385,6 +385,13 @@ describe('a volume', () => {
     fs.writeFileSync(join(home, 'letter'), 'dear')
     await ok('create', '--network', 'none', '--name', 'post', '-v', 'box:/box', image, 'cat', '/box/letter')
     await ok('cp', join(home, 'letter'), 'post:/box/letter')
+    const [{ path }] = JSON.parse(await ok('volume', 'inspect', 'box')) as [{ path: string }]
+    expect(await ok('inspect', '-f', '{{range .Mounts}}{{.Source}}{{end}}', 'post')).toBe(`${path}\n`)
+    const part = ['--mount', 'source=box,target=/part,volume-subpath=sub']
+    fs.mkdirSync(join(path, 'sub'))
+    await ok('create', '--network', 'none', '--name', 'partly', ...part, image, 'true')
+    await ok('cp', join(home, 'letter'), 'partly:/part/')
+    expect(fs.readdirSync(join(path, 'sub'))).toEqual(['letter'])
     await ok('start', 'post')
     await ok('wait', 'post')
     expect(await ok('logs', 'post')).toBe('dear')
