@@ -10,6 +10,7 @@ import { type EnsuredImage, ensureImage } from '../image/ensure.ts'
 import { type Operation, operate } from '../operation/operation.ts'
 import { noTask } from '../state/containers.ts'
 import type { Durability } from '../state/database.ts'
+import { knownObstacle } from '../network/obstacles.ts'
 import { createVolumeStep } from '../volume/create.ts'
 import type { ContainerContext } from './context.ts'
 import { resolveOptions } from './create-options.ts'
@@ -129,8 +130,21 @@ export async function createSteps(
       })
     },
   )
+  await tellObstacle(context, container, report)
   report({ type: 'created', id, name: container.name, operation: operation.id })
   return container
+}
+
+/** A published port that another firewall cuts off is no error: its owner may open it. But it is not kept quiet. */
+async function tellObstacle(
+  { network }: ContainerContext,
+  { record }: Container,
+  report: Report,
+): Promise<void> {
+  if (record.options.publish.length === 0) return
+  const obstacle = await knownObstacle(network)
+  if (obstacle === undefined) return
+  report({ type: 'notice', message: `${obstacle.detail}; let them through with: ${obstacle.hint}` })
 }
 
 function insertRecord(

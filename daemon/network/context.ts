@@ -33,6 +33,12 @@ export interface Bridge {
   mtu: number
 }
 
+/** Another firewall that drops what containers send or are sent, and how its owner lets them through. */
+export interface Obstacle {
+  detail: string
+  hint: string
+}
+
 /** What is known and open between two calls, and lost without harm. */
 export interface NetworkMemory {
   /** In the host's namespace, for what a start waits for. */
@@ -50,6 +56,8 @@ export interface NetworkMemory {
   readonly ports: Map<string, LivePort[]>
   /** The last address that was handed out, by network and family: the next one is looked for after it. */
   readonly cursors: Map<string, bigint>
+  /** What another firewall does to containers, when it was last looked at. */
+  obstacle: { at: number; found: Obstacle | undefined } | undefined
   close(): void
 }
 
@@ -70,6 +78,7 @@ export function createNetworkMemory({ log }: Pick<OperationContext, 'log'>): Net
     dnsPorts: new Map(),
     ports,
     cursors: new Map(),
+    obstacle: undefined,
     close() {
       pool.close()
       for (const namespace of namespaces.values()) namespace.close()

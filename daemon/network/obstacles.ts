@@ -1,8 +1,8 @@
 /** Other firewalls of the machine that drop what containers send or are sent: named, never changed. */
-import { isKagoError } from '../../shared/errors.ts'
+import { isKagoError, type KagoError } from '../../shared/errors.ts'
 import { runTool } from '../host/exec.ts'
 import type { Feature } from '../host/features.ts'
-import type { NetworkContext } from './context.ts'
+import type { NetworkContext, Obstacle } from './context.ts'
 
 /** What `kago info` says of networks. */
 export async function networkFeatures({ config, firewall }: NetworkContext): Promise<Feature[]> {
@@ -21,27 +21,52 @@ export async function networkFeatures({ config, firewall }: NetworkContext): Pro
 
 async function forwardingFeature(table: string, bridge: string): Promise<Feature> {
   const name = 'forwarding'
-  let ruleset: string
-  try {
-    ruleset = (await runTool('nft', ['-j', 'list', 'ruleset'])).stdout
-  } catch (error) {
-    if (!isKagoError(error)) throw error
-    return { name, available: true, detail: `other firewalls are not known: ${error.message}` }
-  }
+  const ruleset = await readRuleset()
+  if (isKagoError(ruleset))
+    return { name, available: true, detail: `other firewalls are not known: ${ruleset.message}` }
   const obstacle = findObstacle(ruleset, table, bridge)
   if (obstacle === undefined) return { name, available: true, detail: 'no other firewall is in the way' }
   return { name, available: false, ...obstacle }
+}
+
+async function readRuleset(): Promise<string | KagoError> {
+  try {
+    return (await runTool('nft', ['-j', 'list', 'ruleset'])).stdout
+  } catch (error) {
+    if (isKagoError(error)) return error
+    throw error
+  }
+}
+
+const knownForMs = 60_000
+
+/**
+ * The same for those who publish a port, who are not to wait for it: what is known, and asked again in the background when
+ * that is a minute old.
+ */
+export async function knownObstacle({ config, memory, log }: NetworkContext): Promise<Obstacle | undefined> {
+  const look = async () => {
+    const ruleset = await readRuleset()
+    const found = isKagoError(ruleset)
+      ? undefined
+      : findObstacle(ruleset, config.firewallTable, config.bridge)
+    memory.obstacle = { at: Date.now(), found }
+    return found
+  }
+  if (memory.obstacle === undefined) return await look()
+  if (Date.now() - memory.obstacle.at > knownForMs) {
+    look().catch((error: unknown) => {
+      log.warn({ err: error }, 'other firewalls are not known')
+    })
+  }
+  return memory.obstacle.found
 }
 
 /**
  * The first chain of another's that drops what is forwarded, and how its owner lets containers through. Rules of it
  * that name the bridge say that somebody has seen to that.
  */
-export function findObstacle(
-  rulesetJson: string,
-  ownTable: string,
-  bridge: string,
-): { detail: string; hint: string } | undefined {
+export function findObstacle(rulesetJson: string, ownTable: string, bridge: string): Obstacle | undefined {
   const items = itemsOf(rulesetJson)
   const foreign = items.filter(({ table }) => table !== ownTable && !String(table).startsWith('kago'))
   const names = new Set(foreign.map(({ name }) => String(name)))

@@ -1,4 +1,5 @@
 /** Published ports of containers, by a daemon whose machine is a namespace with a neighbour. */
+import { execFileSync } from 'node:child_process'
 import { readdirSync, readlinkSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type {
@@ -7,6 +8,7 @@ import type {
   Port,
   PublishedPort,
 } from '../../../shared/protocol/containers.ts'
+import { runCli } from '../../harness/cli.ts'
 import { eventually, type Kagod, startKagod } from '../../harness/kagod.ts'
 import { type Host, link, makeHost } from '../../harness/namespaces.ts'
 
@@ -200,4 +202,25 @@ test('forty lives with a port leave no element, no socket and no record of it be
     await eventually(() => !/:23(28|29|2A|2B) /.test(host.run('cat', ['/proc/net/tcp'])), 'ports are free')
   }
   await eventually(() => sockets() <= before + 1, 'sockets are closed')
+})
+
+test('whoever publishes a port that another firewall cuts off is told so, and how to let it through', async () => {
+  const other = await startKagod({}, { launcher: ['nsenter', `--net=/proc/${host.pid}/ns/net`, '--'] })
+  const nft = (...words: string[]) =>
+    execFileSync('nsenter', [`--net=/proc/${host.pid}/ns/net`, 'nft', ...words])
+  nft(
+    'add table ip strict; add chain ip strict forward { type filter hook forward priority 0; policy drop; }',
+  )
+  try {
+    const words = ['run', '--rm', '-p', '8099:80', 'localhost/busybox', 'true']
+    const { status, stderr } = await runCli(words, { host: other.socket })
+    expect(status).toBe(0)
+    expect(stderr).toMatch(/chain forward of table ip strict drops what is forwarded/)
+    expect(stderr).toMatch(/let them through with/)
+    const quiet = ['run', '--rm', 'localhost/busybox', 'true']
+    expect((await runCli(quiet, { host: other.socket })).stderr).toBe('')
+  } finally {
+    nft('delete table ip strict')
+    await other.dispose()
+  }
 })
