@@ -86,7 +86,14 @@ test('checks go on after the daemon was killed, and one that it left behind is e
   const id = await run({ shell: 'rm /hang 2>/dev/null && sleep 555; true', timeoutMs: 60_000 })
   await eventually(async () => (await status(id)) === 'healthy', 'it is healthy')
   await kagod.ok('POST', `/v1/containers/${id}/exec-detached`, { command: ['touch', '/hang'] })
-  await eventually(() => shimsOf(kagod).length === 2, 'a check hangs')
+  const hanging = async () => {
+    const { processes } = await kagod.ok<{ processes: { command: string }[] }>(
+      'GET',
+      `/v1/containers/${id}/top`,
+    )
+    return processes.filter(({ command }) => command === 'sleep 555').length
+  }
+  await eventually(async () => (await hanging()) > 0, 'a check hangs')
   const before = (await health(id))?.log.at(-1)?.finishedAt ?? ''
   await kagod.crash()
   await kagod.start()
@@ -94,11 +101,7 @@ test('checks go on after the daemon was killed, and one that it left behind is e
     async () => ((await health(id))?.log.at(-1)?.finishedAt ?? '') > before && shimsOf(kagod).length < 3,
     'it is asked again',
   )
-  const { processes } = await kagod.ok<{ processes: { command: string }[] }>(
-    'GET',
-    `/v1/containers/${id}/top`,
-  )
-  expect(processes.filter(({ command }) => command.includes('555')).length).toBe(0)
+  expect(await hanging()).toBe(0)
 })
 
 test('a daemon that is told to end does not wait for a check that hangs', async () => {
